@@ -1,0 +1,14 @@
+//! Hypercore 9: a secure, append-only log that is shared between peers.
+//!
+//! Six storeys. A module may name those below it, never one above or beside it.
+//!
+//! ```text
+//! 5  node                     the door: what JavaScript can call
+//! 4  engine                   the hands: threads, the clock, the dice
+//! 3  feed       replicate     a log on disk; a log among peers
+//! 2  store      wire          bytes at rest; bytes in flight
+//! 1  log                      the idea: tree, bitfield, proof
+//! 0  math                     the ground: integers, bits, hashes
+//! ```
+
+pub mod math;
