@@ -12,3 +12,16 @@
 //! ```
 
 pub mod math;
+
+pub mod log;
+
+pub mod store;
+pub mod wire;
+
+pub mod feed;
+pub mod replicate;
+
+pub mod engine;
+
+#[cfg(feature = "node")]
+mod node;

@@ -2,5 +2,6 @@
 
 pub mod crypto;
 pub mod flat;
+pub mod rle;
 
 pub mod varint;

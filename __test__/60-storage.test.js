@@ -1,0 +1,252 @@
+'use strict'
+// Storages: native memory, and anything in JavaScript that reads and writes.
+
+const assert = require('node:assert/strict')
+const path = require('node:path')
+const raf = require('random-access-file')
+const ram = require('random-access-memory')
+const { hypercore, test, defer, scratch, create, open, ask, event, sleep, link, fill, block, files } = require('./helpers')
+
+const NAMES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
+
+test('the storage function is asked for the key at once, then for the rest in order', async (t) => {
+  const asked = []
+  const feed = create(t, (name, options) => { asked.push([name, options]); return ram() })
+  assert.deepEqual(asked.map(([name]) => name), ['key'])
+  await ask(feed, 'ready')
+  assert.deepEqual(asked.map(([name]) => name), NAMES)
+  for (const [, options] of asked.slice(1)) {
+    assert.deepEqual(options.key, feed.key)
+    assert.deepEqual(options.discoveryKey, feed.discoveryKey)
+  }
+})
+
+test('native memory', async (t) => {
+  const memory = hypercore.memory()
+  const feed = create(t, memory)
+  await ask(feed, 'append', ['a', 'bb'])
+  assert.equal(String(await ask(feed, 'get', 1)), 'bb')
+  await ask(feed, 'close')
+  const again = await open(t, memory)
+  assert.deepEqual(again.key, feed.key)
+  assert.equal(again.length, 2)
+  assert.equal(String(await ask(again, 'get', 1)), 'bb')
+  const reader = await open(t, hypercore.memory(), again.key)
+  link(t, again, reader)
+  await event(reader, 'sync')
+  assert.equal(reader.downloaded(), 2)
+})
+
+test('random-access-file, and the directory opens as one', async (t) => {
+  const dir = scratch(t)
+  const feed = create(t, (name) => raf(path.join(dir, name)))
+  await fill(feed, 50, 100)
+  await ask(feed, 'close')
+  assert.deepEqual(files(dir), [...NAMES].sort())
+  const again = await open(t, dir)
+  assert.deepEqual(again.key, feed.key)
+  assert((await ask(again, 'get', 49)).equals(block(49, 100)))
+})
+
+test('with a storage that answers in nextTick all is over before the event loop turns', async (t) => {
+  const steps = []
+  await new Promise((resolve, reject) => {
+    setImmediate(() => { steps.push('turn'); resolve() })
+    const step = (name, next) => (err, value) => {
+      if (err) return reject(err)
+      steps.push(name)
+      next(value)
+    }
+    const feed = create(t, () => ram())
+    feed.ready(step('ready', () => {
+      feed.append(['a', 'b'], step('append', () => {
+        feed.get(1, step('get', () => {
+          feed.seek(1, step('seek', () => {
+            feed.getBatch(0, 2, step('getBatch', () => {
+              feed.head(step('head', () => {}))
+            }))
+          }))
+        }))
+      }))
+    }))
+  })
+  assert.deepEqual(steps, ['ready', 'append', 'get', 'seek', 'getBatch', 'head', 'turn'])
+})
+
+test('a storage may have only read and write, and answer at once, late or in any order', async (t) => {
+  for (const pace of ['sync', 'tick', 'late', 'shuffled']) {
+    const stores = new Map()
+    const storage = (name) => {
+      if (!stores.has(name)) stores.set(name, new Slow(pace))
+      return stores.get(name).face()
+    }
+    const feed = create(t, storage)
+    await fill(feed, 30, 20)
+    await Promise.all([ask(feed, 'append', 'x'), ask(feed, 'append', 'y')])
+    for (const i of [0, 17, 29]) assert((await ask(feed, 'get', i)).equals(block(i, 20)), pace)
+    await ask(feed, 'close')
+    const again = await open(t, storage)
+    assert.equal(again.length, 32, pace)
+    assert.equal(String(await ask(again, 'get', 31)), 'y')
+  }
+})
+
+test('an error of the storage comes out as the very same object, and the feed is as before', async (t) => {
+  const full = new Error('the disk is full')
+  let broken = null
+  const feed = await open(t, (name) => {
+    const store = ram()
+    const write = store.write
+    store.write = function (offset, data, cb) {
+      if (broken === name) process.nextTick(cb, full)
+      else write.call(this, offset, data, cb)
+    }
+    return store
+  })
+  await ask(feed, 'append', ['a', 'b'])
+  for (const name of ['data', 'tree', 'signatures', 'bitfield']) {
+    const { length, byteLength } = feed
+    broken = name
+    const error = await ask(feed, 'append', ['lost', 'too']).then(() => null, (err) => err)
+    assert.equal(error, full, name)
+    assert.equal(feed.length, length, name)
+    assert.equal(feed.byteLength, byteLength)
+    broken = null
+    assert.equal(await ask(feed, 'append', `after ${name}`), length)
+    assert.equal(String(await ask(feed, 'get', length)), `after ${name}`)
+  }
+})
+
+test('an error while opening comes out as the very same object', async (t) => {
+  const unplugged = Object.assign(new Error('unplugged'), { code: 'EIO' })
+  const feed = hypercore((name) => {
+    const store = ram()
+    if (name === 'bitfield') store.write = (offset, data, cb) => process.nextTick(cb, unplugged)
+    return store
+  })
+  const [error] = await event(feed, 'error')
+  assert.equal(error, unplugged)
+  await ask(feed, 'close').catch(() => {})
+})
+
+test('close waits for the close of every storage', async (t) => {
+  const closed = []
+  const feed = await open(t, (name) => {
+    const store = ram()
+    store.close = (cb) => setTimeout(() => { closed.push(name); cb(null) }, 20)
+    return store
+  })
+  await ask(feed, 'append', 'x')
+  await ask(feed, 'close')
+  assert.deepEqual(closed.sort(), [...NAMES].sort())
+})
+
+test('the same instances may be handed to a second feed later', async (t) => {
+  const stores = new Map()
+  const storage = (name) => {
+    if (!stores.has(name)) stores.set(name, Object.assign(ram(), { close: (cb) => cb(null) }))
+    return stores.get(name)
+  }
+  const first = await open(t, storage)
+  await ask(first, 'append', ['a', 'b'])
+  await ask(first, 'close')
+  const second = await open(t, storage)
+  assert.deepEqual(second.key, first.key)
+  assert.equal(await ask(second, 'append', 'c'), 2)
+  assert.equal(String(await ask(second, 'get', 0)), 'a')
+})
+
+test('a batch is one write to data', async (t) => {
+  const writes = []
+  const feed = await open(t, (name) => {
+    const store = ram()
+    const write = store.write
+    if (name === 'data') store.write = function (offset, data, cb) { writes.push([offset, data.length]); write.call(this, offset, data, cb) }
+    return store
+  })
+  await ask(feed, 'append', ['aa', 'bbb', 'c'])
+  await ask(feed, 'append', ['dd', 'e'])
+  assert.deepEqual(writes, [[0, 6], [6, 3]])
+})
+
+test('clear without a del is only forgotten, with one it frees the bytes', async (t) => {
+  for (const able of [true, false]) {
+    const deleted = []
+    const feed = await open(t, (name) => {
+      const store = ram()
+      if (name === 'data' && !able) store.del = undefined
+      if (name === 'data' && able) store.del = (offset, size, cb) => { deleted.push([offset, size]); process.nextTick(cb, null) }
+      return store
+    })
+    await ask(feed, 'append', ['aa', 'bbb', 'c'])
+    await ask(feed, 'clear', 1, 2)
+    assert.equal(feed.has(1), false)
+    assert.equal(String(await ask(feed, 'get', 2)), 'c')
+    assert.deepEqual(deleted, able ? [[2, 3]] : [])
+  }
+})
+
+test('replication between every pair of kinds', async (t) => {
+  const kinds = [() => scratch(t), () => hypercore.memory(), () => () => ram()]
+  for (const from of kinds) {
+    for (const to of kinds) {
+      const writer = await open(t, from())
+      await fill(writer, 40, 3000)
+      const reader = await open(t, to(), writer.key)
+      link(t, writer, reader)
+      await event(reader, 'sync')
+      assert((await ask(reader, 'get', 39)).equals(block(39, 3000)))
+    }
+  }
+})
+
+test('a storage that never answers leaves the feed closing, not crashing', async (t) => {
+  const silent = { read () {}, write () {} }
+  const feed = hypercore(() => silent)
+  let opened = false
+  feed.ready(() => { opened = true })
+  feed.get(0, () => {})
+  await sleep(30)
+  assert.equal(opened, false)
+  defer(t, () => feed.close(() => {}))
+})
+
+// Bytes behind `read` and `write` alone, answered at the given pace.
+class Slow {
+  constructor (pace) {
+    this.pace = pace
+    this.bytes = Buffer.alloc(0)
+  }
+
+  face () {
+    return {
+      read: (offset, size, cb) => this.answer(cb, () => {
+        if (offset + size > this.bytes.length) throw new Error('Could not satisfy length')
+        return Buffer.from(this.bytes.subarray(offset, offset + size))
+      }),
+      write: (offset, data, cb) => {
+        const copy = Buffer.from(data)
+        this.answer(cb || (() => {}), () => {
+          const end = Math.max(this.bytes.length, offset + copy.length)
+          this.bytes = Buffer.concat([this.bytes, Buffer.alloc(end - this.bytes.length)])
+          copy.copy(this.bytes, offset)
+        })
+      }
+    }
+  }
+
+  answer (cb, work) {
+    const run = () => {
+      let value
+      try {
+        value = work()
+      } catch (err) {
+        return cb(err)
+      }
+      cb(null, value)
+    }
+    if (this.pace === 'sync') run()
+    else if (this.pace === 'tick') process.nextTick(run)
+    else setTimeout(run, this.pace === 'late' ? 2 : Math.random() * 4)
+  }
+}

@@ -1,0 +1,243 @@
+/*
+ * Hypercore: an append-only log, made and read here, replicated with others.
+ *
+ * ```text
+ * const core = hypercore(storage, [key], [opts])     with or without `new`
+ * storage   './dir' | hypercore.memory() | (name, opts) => a random-access-storage
+ * ```
+ * This file is the class: what a feed is made of, how it opens and closes. What it does is in rooms of `lib/`, one for each kind of
+ * verb; what it knows is in the native core, which decides everything about the log. README.md describes the interface.
+ *
+ * Invariant: arguments are checked before anything changes; after the constructor, faults come through callbacks and promises only.
+ * Source: hypercore@9.12.0 index.js.
+ */
+'use strict'
+
+const { inspect } = require('util')
+const INNER = require('./lib/inner')
+const Resource = require('./lib/resource')
+const Guard = require('./lib/guard')
+const Protocol = require('./lib/protocol')
+const check = require('./lib/check')
+const dispatch = require('./lib/events')
+const flags = require('./lib/flags')
+const replicate = require('./lib/replicate')
+const storages = require('./lib/storage')
+const summary = require('./lib/inspect')
+const ReadStream = require('./lib/read-stream')
+const WriteStream = require('./lib/write-stream')
+const read = require('./lib/read')
+const want = require('./lib/want')
+const write = require('./lib/write')
+const { FeedExtension, Local } = require('./lib/extension')
+const { feedCodec } = require('./lib/codec')
+const { promised } = require('./lib/async')
+const { native, engine, EVENT, more, soon, nextOp, must, register } = require('./lib/engine')
+
+function Hypercore (storage, key, opts) {
+  if (!(this instanceof Hypercore)) return new Hypercore(storage, key, opts)
+  if (isOptions(key, opts)) [key, opts] = [null, key]
+  opts = opts || {}
+  const publicKey = check.key(key || opts.key)
+  const secretKey = check.secretKey(opts.secretKey)
+  const files = storages.open(storage)
+
+  Resource.call(this)
+  this.key = publicKey
+  this.discoveryKey = publicKey && native.discoveryKey(publicKey)
+  this.secretKey = secretKey
+  this.length = 0
+  this.byteLength = 0
+  this.live = opts.live !== false
+  this.sparse = !!opts.sparse
+  this.writable = !!opts.writable
+  this.readable = true
+  this.downloading = opts.downloading !== false
+  this.uploading = opts.uploading !== false
+  this.maxRequests = opts.maxRequests || 16
+  this.peers = []
+  this.ifAvailable = new Guard()
+  this.extensions = new Local(FeedExtension, this)
+  this.timeouts = opts.timeouts || { get: (cb) => cb(null), update: (cb) => cb(null) }
+
+  const id = register(this)
+  Object.defineProperty(this, INNER, { value: inner(this, id, files, opts) })
+  flags.update(this)
+  this.open((err) => { if (err) this.emit('error', err) })
+  if (this.sparse && opts.eagerUpdate) want.eagerUpdate(this)
+}
+
+// What belongs to the feed and is nobody's business.
+function inner (feed, id, files, opts) {
+  return {
+    handle: native.feedNew(engine, id, files.native, feed.sparse),
+    js: files.js,
+    codec: feedCodec(opts.valueEncoding),
+    batcher: write.batcher(feed),
+    requests: new Map(), // token -> Request, for all that wait
+    peers: new Map(), // number -> Peer
+    flags: -1,
+    expectedLength: -1,
+    ifAvailable: !!opts.ifAvailable,
+    timeout: opts.timeout || 0,
+    stats: opts.stats === undefined || !!opts.stats,
+    downloadingSet: typeof opts.downloading === 'boolean',
+    noiseKeyPair: opts.noiseKeyPair || null,
+    failed: null, // why it could not be opened
+    open: {
+      key: feed.key,
+      secretKey: feed.secretKey,
+      createIfMissing: opts.createIfMissing !== false,
+      overwrite: !!opts.overwrite,
+      force: !!opts.force,
+      storeSecretKey: opts.storeSecretKey !== false,
+      live: feed.live,
+      mustBeWritable: feed.writable
+    }
+  }
+}
+
+function isOptions (key, opts) {
+  return !opts && typeof key === 'object' && key !== null && !(key instanceof Uint8Array)
+}
+
+Object.setPrototypeOf(Hypercore, Resource)
+Hypercore.prototype = Object.create(Resource.prototype, {
+  constructor: { value: Hypercore, writable: true, configurable: true }
+})
+Object.assign(Hypercore.prototype, flags.methods, read, want.methods, write.methods)
+
+Hypercore.discoveryKey = (key) => native.discoveryKey(check.key(key))
+Hypercore.keyPair = (seed) => {
+  const [publicKey, secretKey] = native.keyPair(seed)
+  return { publicKey, secretKey }
+}
+Hypercore.memory = () => new storages.Memory()
+Hypercore.Protocol = Protocol
+
+// ## Opening and closing
+
+Hypercore.prototype.ready = Hypercore.prototype.open
+
+// A feed that could not be opened stays so: another try is another feed.
+Hypercore.prototype._open = function (cb) {
+  const state = this[INNER]
+  if (state.failed) return soon(cb, state.failed)
+  const op = nextOp()
+  must(op, (err) => {
+    if (err) {
+      state.failed = err
+      end(this)
+    }
+    cb(err)
+  })
+  more(native.feedOpen(state.handle, op, state.open))
+}
+
+Hypercore.prototype._close = function (cb) {
+  const state = this[INNER]
+  state.batcher.flush()
+  this.writable = this.readable = false
+  const op = nextOp()
+  must(op, (err) => {
+    end(this)
+    try {
+      if (!err) this.emit('close')
+    } finally {
+      cb(err)
+    }
+  })
+  more(native.feedClose(state.handle, op))
+}
+
+function end (feed) {
+  feed.writable = feed.readable = false
+  feed.ifAvailable.destroy()
+}
+
+// Closes the feed and removes its files.
+Hypercore.prototype.destroyStorage = function (cb) {
+  if (typeof cb !== 'function') return promised(false, (done) => this.destroyStorage(done))
+  this.close((err) => {
+    if (err) return cb(err)
+    const op = nextOp()
+    must(op, (err) => cb(err))
+    more(native.feedDestroy(this[INNER].handle, op))
+  })
+}
+
+Hypercore.prototype[EVENT] = function (kind, event) {
+  dispatch(this, kind, event)
+}
+
+// ## Properties
+
+Object.defineProperties(Hypercore.prototype, {
+  // The longest length that a peer told.
+  remoteLength: { enumerable: true, get () { return native.feedRemoteLength(this[INNER].handle) } },
+  stats: { enumerable: true, get () { return stats(this) } },
+  noiseKeyPair: {
+    enumerable: true,
+    get () { return this[INNER].noiseKeyPair || (this[INNER].noiseKeyPair = Protocol.keyPair()) },
+    set (keyPair) { this[INNER].noiseKeyPair = keyPair }
+  }
+})
+
+function stats (feed) {
+  if (!feed[INNER].stats) return null
+  const [downloadedBlocks, downloadedBytes, uploadedBlocks, uploadedBytes] = native.feedStats(feed[INNER].handle)
+  return {
+    peers: feed.peers.map((peer) => peer.stats),
+    totals: { downloadedBlocks, downloadedBytes, uploadedBlocks, uploadedBytes }
+  }
+}
+
+// ## Peers
+
+Hypercore.prototype.replicate = function (initiator, opts) {
+  return replicate(this, initiator, opts)
+}
+
+Hypercore.prototype.setDownloading = function (downloading) {
+  if (this.downloading === downloading && this[INNER].downloadingSet) return
+  this[INNER].downloadingSet = true
+  this.downloading = downloading
+  for (const peer of this.peers) peer.setDownloading(downloading)
+}
+
+Hypercore.prototype.setUploading = function (uploading) {
+  if (this.uploading === uploading) return
+  this.uploading = uploading
+  for (const peer of this.peers) peer.setUploading(uploading)
+}
+
+Hypercore.prototype.registerExtension = function (name, handlers) {
+  return this.extensions.add(name, handlers)
+}
+
+// Called by `extensions` when the names changed.
+Hypercore.prototype.onextensionupdate = function () {
+  more(native.feedExtensions(this[INNER].handle, this.extensions.names()))
+}
+
+// Sends an encoded extension message to all peers.
+Hypercore.prototype.extension = function (id, message) {
+  for (const peer of this.peers) peer.extension(id, message)
+}
+
+// ## Streams
+
+Hypercore.prototype.createReadStream = function (opts) {
+  return new ReadStream(this, opts)
+}
+
+Hypercore.prototype.createWriteStream = function (opts) {
+  return new WriteStream(this, opts)
+}
+
+Hypercore.prototype[inspect.custom] = function (depth, opts) {
+  const { key, discoveryKey, opened, sparse, writable, length, byteLength, peers } = this
+  return summary('Hypercore', { key, discoveryKey, opened, sparse, writable, length, byteLength, peers: peers.length }, opts)
+}
+
+module.exports = Hypercore

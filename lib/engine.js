@@ -1,0 +1,231 @@
+/*
+ * The engine: the one door to the native core, one for each JavaScript environment.
+ *
+ * ```text
+ * feed, stream --- call ---> native --- answered inline or by a worker ---> queue of events
+ *      ^                                                                        |
+ *      '-- callbacks by operation number, events by feed or stream number <-- drain
+ * ```
+ * A call that left events behind says so (`more`), and the queue is drained in the next tick; work that a worker did calls `wake`.
+ * A drain dispatches everything in order. When it lasted longer than a millisecond it goes on after the event loop turned, so that sockets and timers get their turn.
+ *
+ * Operations that must finish (`must`) keep the process alive and their feed in memory. Operations that may wait for ever (`mayWait`) do
+ * neither: their callbacks belong to the feed and go with it.
+ *
+ * Invariant: events are dispatched in the order of the queue, each once, whatever the callbacks throw.
+ */
+'use strict'
+
+const native = require('./native')
+const errors = require('./errors')
+
+const Kind = native.kinds()
+const { Done, Fail, Again, Busy } = Kind
+
+// An event of our own: [LOCAL, fn, a, b, c] calls the function when its turn comes.
+const LOCAL = -1
+
+// What feeds and streams have: a method for their events, and their waiting callbacks.
+const EVENT = Symbol('event')
+const WAITING = Symbol('waiting')
+
+// Milliseconds a drain may last, and the events it takes before it first looks at the clock.
+const BUDGET = 1
+const BLIND = 64
+
+const engine = native.engineNew(() => schedule())
+
+// ## The queue
+
+let queue = []
+let next = 0
+let scheduled = false
+let draining = false
+let givingWay = false
+
+// Notes that a native call left events behind. Gives back what it was told.
+function more (flag) {
+  if (flag === true) schedule()
+  return flag
+}
+
+function schedule () {
+  if (scheduled || draining) return
+  scheduled = true
+  process.nextTick(drain)
+}
+
+function scheduleLater () {
+  if (scheduled) return
+  scheduled = true
+  setImmediate(drain)
+}
+
+function drain () {
+  scheduled = false
+  draining = true
+  let count = 0
+  let empty = false
+  let late = false
+  givingWay = false
+  try {
+    while (!empty && !late) {
+      if (next === queue.length && !refill()) empty = true
+      else {
+        dispatch(queue[next++])
+        late = givingWay || (++count >= BLIND && spent() > BUDGET)
+      }
+    }
+  } finally {
+    draining = false
+    if (late) scheduleLater()
+    else if (!empty) schedule() // a callback threw
+  }
+}
+
+// The core has more to do than one turn holds: the event loop turns first.
+function giveWay () {
+  givingWay = true
+}
+
+function refill () {
+  queue = native.engineDrain(engine) || []
+  next = 0
+  return queue.length > 0
+}
+
+function dispatch (event) {
+  const kind = event[0]
+  if (kind === Done) return answer(event[1], null, event[2], event[3])
+  if (kind === Fail) return answer(event[1], errors.fromNative(event[2], event[3], event[4]))
+  if (kind === LOCAL) return event[1](event[2], event[3], event[4])
+  if (kind === Again) return giveWay()
+  if (kind === Busy) return event[1] > 0 ? hold() : release()
+  const target = targetOf(targets.get(event[1]))
+  if (target) target[EVENT](kind, event)
+}
+
+// Calls `fn` in the next tick, behind everything that is queued already.
+function soon (fn, a, b, c) {
+  if (next === queue.length && !tired()) return process.nextTick(fn, a, b, c)
+  queue.push([LOCAL, fn, a, b, c])
+  if (!draining) scheduleLater()
+}
+
+// ## Giving way
+
+let turnStart = 0
+let looks = 0
+
+// Milliseconds since the event loop turned, as far as we know: since the first question in this turn.
+function spent () {
+  const now = performance.now()
+  if (turnStart === 0) {
+    turnStart = now
+    setImmediate(turned)
+  }
+  return now - turnStart
+}
+
+function turned () {
+  turnStart = 0
+}
+
+// True when it is time to give way. Looks at the clock at every 64th call only.
+function tired () {
+  return (++looks & 63) === 0 && spent() > BUDGET
+}
+
+// A promise for a value that is here already, which gives way now and then.
+function settled (value) {
+  return tired() ? new Promise((resolve) => setImmediate(resolve, value)) : Promise.resolve(value)
+}
+
+// ## Operations
+
+const strong = new Map()
+const weak = new Map()
+let lastOp = 0
+
+function nextOp () {
+  return ++lastOp
+}
+
+// `fn(err, a, b)` will be called with the answer to `op`; the process lives until then.
+function must (op, fn) {
+  strong.set(op, fn)
+  hold()
+}
+
+// The same for an operation that may never be answered; `target` is its feed.
+function mayWait (target, op, fn) {
+  const { entry, calls } = target[WAITING]
+  calls.set(op, fn)
+  entry.ops.add(op)
+  weak.set(op, entry)
+}
+
+function answer (op, err, a, b) {
+  const fn = strong.get(op)
+  if (fn === undefined) return answerWaiting(op, err, a, b)
+  strong.delete(op)
+  release()
+  fn(err, a, b)
+}
+
+function answerWaiting (op, err, a, b) {
+  const entry = weak.get(op)
+  if (entry === undefined) return
+  weak.delete(op)
+  entry.ops.delete(op)
+  const target = targetOf(entry)
+  if (!target) return
+  const { calls } = target[WAITING]
+  const fn = calls.get(op)
+  calls.delete(op)
+  fn(err, a, b)
+}
+
+// ## Feeds and streams
+
+const targets = new Map()
+const dropped = new FinalizationRegistry(forget)
+let lastTarget = 0
+
+// Gives a feed or a stream its number. It is forgotten when nobody else holds it.
+function register (target) {
+  const id = ++lastTarget
+  const entry = { ref: new WeakRef(target), ops: new Set() }
+  target[WAITING] = { entry, calls: new Map() }
+  targets.set(id, entry)
+  dropped.register(target, id)
+  return id
+}
+
+function forget (id) {
+  for (const op of targets.get(id).ops) weak.delete(op)
+  targets.delete(id)
+}
+
+function targetOf (entry) {
+  return entry && entry.ref.deref()
+}
+
+// ## Keeping the process alive
+
+let holds = 0
+let timer = null
+
+function hold () {
+  if (holds++ > 0) return
+  if (timer === null) timer = setInterval(noop, 2 ** 31 - 1)
+  else timer.ref()
+}
+
+function release () {
+  if (--holds === 0) timer.unref()
+}
+
+function noop () {}
+
+module.exports = { native, Kind, engine, EVENT, BUDGET, more, soon, spent, tired, settled, nextOp, must, mayWait, register, hold, release }

@@ -1,0 +1,125 @@
+/*
+ * JsStorage: carries the core's disk requests out on storages that a caller's function makes.
+ *
+ * A request is `[id, op, file, offset, arg]`: read (arg: bytes wanted), write (arg: Buffer), clear (arg: bytes), stat, close, destroy.
+ * Each is answered by one status: done, absent (there is no such file, or it ends before the last byte wanted), or failed.
+ * A storage may answer at once, late or out of order; may lack `del`, `stat`, `close` and `destroy`; may throw. Its faults become errors of
+ * the operation that needed it, as the very same Error object.
+ *
+ * Invariant: each request is answered once, however often the storage answers.
+ * Source: hypercore@9.12.0 lib/storage.js; what means "absent": random-access-file@2.2.1 (ENOENT, EPARTIALREAD),
+ * random-access-memory@3.1.4 ('Could not satisfy length').
+ */
+'use strict'
+
+const errors = require('./errors')
+const { bytes } = require('./codec')
+
+const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
+const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
+const [DONE, ABSENT, FAILED] = [0, 1, 2]
+
+class JsStorage {
+  #create
+  #files = new Array(FILES.length).fill(null)
+
+  // Asks for the `key` storage at once; throws what `create` throws.
+  constructor (create) {
+    this.#create = create
+    this.#files[0] = this.#make(0, {})
+  }
+
+  get canClear () {
+    return typeof this.#files[0].del === 'function'
+  }
+
+  // As v9 decides it: by the flag that random-access-storage sets, not by the method, which is always there.
+  get canStat () {
+    return this.#files[0].statable === true
+  }
+
+  // Asks for the other five. A file that cannot be made fails all its requests.
+  openRest (key, discoveryKey) {
+    for (let i = 1; i < FILES.length; i++) {
+      if (this.#files[i] !== null) continue
+      try {
+        this.#files[i] = this.#make(i, { key, discoveryKey })
+      } catch (err) {
+        this.#files[i] = broken(err)
+      }
+    }
+  }
+
+  // `answer(id, status, value)` is called for each request, at once or later.
+  run (requests, answer) {
+    for (const [id, op, file, offset, arg] of requests) {
+      let answered = false
+      const done = (status, value) => {
+        if (answered) return
+        answered = true
+        answer(id, status, value)
+      }
+      try {
+        carryOut(this.#files[file], op, offset, arg, done)
+      } catch (err) {
+        done(FAILED, errors.keep(err))
+      }
+    }
+  }
+
+  #make (file, opts) {
+    const storage = this.#create(FILES[file], opts)
+    if (!storage || typeof storage.read !== 'function') throw errors.noStorage()
+    return storage
+  }
+}
+
+function carryOut (storage, op, offset, arg, done) {
+  const plain = (err) => err ? done(FAILED, errors.keep(err)) : done(DONE)
+  const orAbsent = (err) => finish(err, undefined, done)
+
+  // A file that was never asked for has nothing to read, close or destroy.
+  if (storage === null) return done(op === READ || op === STAT ? ABSENT : DONE)
+
+  if (op === READ) storage.read(offset, arg, (err, data) => finishRead(err, data, arg, done))
+  else if (op === WRITE) storage.write(offset, arg, plain)
+  else if (op === CLEAR) optional(storage, 'del', done, () => storage.del(offset, arg, orAbsent))
+  else if (op === STAT) storage.stat((err, stat) => finish(err, stat ? stat.size : 0, done))
+  else if (op === CLOSE) optional(storage, 'close', done, () => storage.close(plain))
+  else if (op === DESTROY) optional(storage, 'destroy', done, () => storage.destroy(orAbsent))
+}
+
+function optional (storage, method, done, call) {
+  if (typeof storage[method] === 'function') call()
+  else done(DONE)
+}
+
+function finishRead (err, data, size, done) {
+  if (err) return finish(err, undefined, done)
+  try {
+    const buffer = bytes(data)
+    if (buffer.length === size) done(DONE, buffer)
+    else done(FAILED, errors.keep(errors.storageSize()))
+  } catch (err) {
+    done(FAILED, errors.keep(err))
+  }
+}
+
+function finish (err, value, done) {
+  if (!err) done(DONE, value)
+  else if (isAbsent(err)) done(ABSENT)
+  else done(FAILED, errors.keep(err))
+}
+
+// Only "there is no such file" and "it ends before that" mean absent; anything else is a fault of the storage.
+function isAbsent (err) {
+  return err.code === 'ENOENT' || err.code === 'EPARTIALREAD' || err.notFound === true || err.message === 'Could not satisfy length'
+}
+
+// A storage in the place of one that could not be made.
+function broken (err) {
+  const fail = () => { throw err }
+  return { read: fail, write: fail, del: fail, stat: fail }
+}
+
+module.exports = JsStorage

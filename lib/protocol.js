@@ -1,0 +1,352 @@
+/*
+ * Protocol: one connection to one remote, as a Node Duplex stream.
+ *
+ * ```text
+ * bytes from the remote -> _write -> native.streamWrite        (held until 'Drained' when the core has enough)
+ * bytes to the remote   <- _read  <- native.streamRead         (64 KiB at most; 'Readable' says when there are more)
+ * ```
+ * Pipe it to a socket and back, or to another Protocol. A stream that is not live ends by itself when its last channel closed.
+ * It gives way to the event loop once a millisecond. Whatever the remote does wrong destroys this stream with an error; nobody has to
+ * listen for it, since every stream carries a listener that does nothing.
+ *
+ * Invariant: the core gets the bytes in order, and no more of them before it said 'Drained'.
+ * Source: hypercore-protocol@8.0.7 index.js; pipes end each other as those of streamx@2.12.4 do.
+ */
+'use strict'
+
+const { inspect } = require('util')
+const { Duplex } = require('stream')
+const INNER = require('./inner')
+const Channel = require('./channel')
+const Guard = require('./guard')
+const Timer = require('./timer')
+const dispatch = require('./stream-events')
+const errors = require('./errors')
+const summary = require('./inspect')
+const { noop } = require('./async')
+const { StreamExtension, Local } = require('./extension')
+const { Kind, native, engine, EVENT, BUDGET, more, spent, register, hold, release } = require('./engine')
+
+// Bytes handed to the core at a time.
+const SLICE = 65536
+const TIMEOUT = 20000
+const TICK = 500
+
+class Protocol extends Duplex {
+  // `handlers` are the options: live, encrypted, noise, keyPair, timeout, and functions on...: authenticate, handshake,
+  // discoverykey, remoteopen, extensions, channelclose.
+  constructor (initiator, handlers = {}) {
+    if (typeof initiator !== 'boolean') throw errors.initiator()
+    super({ readableHighWaterMark: SLICE, writableHighWaterMark: SLICE })
+    const noise = !(handlers.noise === false && handlers.encrypted === false)
+    const keyPair = noise ? handlers.keyPair || Protocol.keyPair() : { publicKey: null, secretKey: null }
+    const timeout = handlers.timeout === false || handlers.timeout === 0 ? 0 : handlers.timeout || TIMEOUT
+
+    this.initiator = initiator
+    this.handlers = handlers
+    this.live = !!handlers.live
+    this.state = { publicKey: keyPair.publicKey, remotePublicKey: null, handshakeHash: null }
+    this.timeout = null
+    this.keepAlive = null
+    this.prefinalize = new Guard()
+    this.bytesSent = 0
+    this.bytesReceived = 0
+    this.extensions = new Local(StreamExtension, this)
+    this.remoteExtensions = this.extensions.remote()
+
+    const id = register(this)
+    Object.defineProperty(this, INNER, { value: inner(id, { initiator, noise, handlers, keyPair, timeout }) })
+    this.on('error', noop)
+    startTicking(this)
+    if (timeout) {
+      this.setTimeout(timeout, () => this.destroy(errors.timeout()))
+      this.setKeepAlive(Math.ceil(timeout / 2))
+    }
+  }
+
+  // True for streams of this package and of npm hypercore-protocol.
+  static isProtocolStream (stream) {
+    return !!(stream && typeof stream.initiator === 'boolean' && typeof stream.pipe === 'function' && stream.state)
+  }
+
+  // A key pair for Noise; the same one for the same seed of 32 bytes.
+  static keyPair (seed) {
+    const [publicKey, secretKey] = native.noiseKeyPair(seed)
+    return { publicKey, secretKey }
+  }
+
+  get publicKey () {
+    return this.state.publicKey
+  }
+
+  // Null until the handshake is done.
+  get remotePublicKey () {
+    return this.state.remotePublicKey
+  }
+
+  get handshakeHash () {
+    return this.state.handshakeHash
+  }
+
+  // The address of the socket that this is piped to; null in process.
+  get remoteAddress () {
+    const { pipeTo } = this[INNER]
+    if (!pipeTo || Protocol.isProtocolStream(pipeTo)) return null
+    return pipeTo.remoteAddress
+  }
+
+  get remoteType () {
+    const { pipeTo } = this[INNER]
+    if (!pipeTo) return null
+    if (pipeTo._utp) return 'utp'
+    return pipeTo.remoteAddress ? 'tcp' : 'unknown'
+  }
+
+  // ## Channels
+
+  get channels () {
+    return this[INNER].channels.values()
+  }
+
+  get channelCount () {
+    return native.streamChannelCount(this[INNER].handle)
+  }
+
+  // Whether we, or the remote, have opened the feed with this key here.
+  opened (key) {
+    return native.streamIsOpen(this[INNER].handle, native.discoveryKey(key))
+  }
+
+  remoteOpened (key) {
+    return native.streamRemoteOpened(this[INNER].handle, native.discoveryKey(key))
+  }
+
+  // Whether the remote has proven that it knows the key.
+  remoteVerified (key) {
+    return native.streamRemoteVerified(this[INNER].handle, key)
+  }
+
+  // Closes a feed's channel, or tells the remote that we shall not open it.
+  close (discoveryKey) {
+    more(native.streamCloseChannel(this[INNER].handle, discoveryKey))
+  }
+
+  // Called by `replicate`: the peer, and so its feed, live as long as the channel.
+  adopt (peer) {
+    peer.stream.handlers = peer
+    this[INNER].channels.set(peer.stream.discoveryKey.toString('hex'), peer.stream)
+  }
+
+  channel (discoveryKey) {
+    const { channels } = this[INNER]
+    const hex = discoveryKey.toString('hex')
+    if (!channels.has(hex)) channels.set(hex, new Channel(this, discoveryKey, null))
+    return channels.get(hex)
+  }
+
+  // ## Extensions
+
+  registerExtension (name, handlers) {
+    return this.extensions.add(name, handlers)
+  }
+
+  // The remote is told of new names with the next message.
+  onextensionupdate () {}
+
+  sendExtension (id, message) {
+    const inner = this[INNER]
+    if (id < 0 || this.destroyed) return
+    if (inner.changes !== this.extensions.changes) {
+      inner.changes = this.extensions.changes
+      more(native.streamExtensions(inner.handle, this.extensions.names()))
+    }
+    more(native.streamExtension(inner.handle, id, message))
+  }
+
+  // ## Time
+
+  ping () {
+    if (!this.destroyed) more(native.streamPing(this[INNER].handle))
+  }
+
+  // Sends something every `ms` milliseconds in which nothing else was sent.
+  setKeepAlive (ms) {
+    if (this.keepAlive !== null) this.keepAlive.destroy()
+    this.keepAlive = ms
+      ? new Timer(ms, () => {
+        this.ping()
+        this.keepAlive.refresh()
+      })
+      : null
+  }
+
+  // Emits 'timeout' when nothing came for `ms` milliseconds.
+  setTimeout (ms, ontimeout) {
+    if (this.timeout !== null) this.timeout.destroy()
+    this.timeout = ms ? new Timer(ms, () => this.emit('timeout')) : null
+    if (ms && ontimeout) this.once('timeout', ontimeout)
+  }
+
+  // ## Bytes
+
+  // Either end of a pipe that breaks takes the other with it.
+  pipe (destination, opts) {
+    this[INNER].pipeTo = destination
+    super.pipe(destination, opts)
+    destination.on('error', (err) => this.destroy(err))
+    destination.on('close', () => closedAtEnd(this))
+    this.on('close', () => { if (!this.readableEnded) destination.destroy(this.errored || errors.readableClosed()) })
+    return destination
+  }
+
+  _read () {
+    this[INNER].reading = true
+    pump(this)
+  }
+
+  _write (chunk, encoding, cb) {
+    this.bytesReceived += chunk.length
+    if (this.timeout !== null) this.timeout.refresh()
+    feed(this, chunk, 0, cb)
+  }
+
+  _final (cb) {
+    this.finalize()
+    cb(null)
+  }
+
+  // Ends our side, behind what there is to send.
+  finalize () {
+    this[INNER].ending = true
+    pump(this)
+  }
+
+  // Nothing is lost when both sides have ended, so it is no error then (`stream.pipeline` destroys what it loops through).
+  destroy (err, cb) {
+    return super.destroy(this.readableEnded && this.writableFinished ? null : err, cb)
+  }
+
+  _destroy (err, cb) {
+    const inner = this[INNER]
+    if (this.timeout !== null) this.timeout.destroy()
+    if (this.keepAlive !== null) this.keepAlive.destroy()
+    this.timeout = this.keepAlive = null
+    clearInterval(inner.ticking)
+    drained(this)
+    this.prefinalize.destroy()
+    more(native.streamClose(inner.handle))
+    cb(err)
+  }
+
+  [EVENT] (kind, event) {
+    if (kind === Kind.Readable) pump(this)
+    else if (kind === Kind.Drained) drained(this)
+    else dispatch(this, kind, event)
+  }
+
+  [inspect.custom] (depth, opts) {
+    const { publicKey, remotePublicKey, live, initiator, channelCount, destroyed, bytesSent, bytesReceived } = this
+    return summary('HypercoreProtocolStream', {
+      publicKey, remotePublicKey, live, initiator, channelCount, destroyed, bytesSent, bytesReceived
+    }, opts)
+  }
+}
+
+function inner (id, { initiator, noise, handlers, keyPair, timeout }) {
+  return {
+    handle: native.streamNew(engine, id, {
+      initiator,
+      noise,
+      encrypted: handlers.encrypted !== false,
+      authenticate: typeof handlers.onauthenticate === 'function',
+      publicKey: keyPair.publicKey,
+      secretKey: keyPair.secretKey,
+      timeout
+    }),
+    channels: new Map(), // discovery key in hex -> Channel
+    changes: 1, // of our extensions, when the remote was last told
+    pipeTo: null,
+    ticking: null,
+    reading: false, // the readable side has room
+    pumping: false,
+    ending: false, // end our side when there is nothing more to send
+    held: null // what to do when the core has drained
+  }
+}
+
+// The clock of requests to the remote. It does not keep the stream in memory.
+function startTicking (stream) {
+  const ref = new WeakRef(stream)
+  const timer = setInterval(() => {
+    const stream = ref.deref()
+    if (stream) more(native.streamTick(stream[INNER].handle))
+    else clearInterval(timer)
+  }, TICK)
+  timer.unref()
+  stream[INNER].ticking = timer
+}
+
+// What we were piped to is closed. If the remote had ended properly, what it sent is still taken in, and what we have to say goes nowhere.
+function closedAtEnd (stream) {
+  if (stream.readableEnded || stream.destroyed) return
+  if (stream.writableEnded) stream.resume()
+  else stream.destroy(errors.writableClosed())
+}
+
+// Pushes what there is to send, as long as there is room.
+function pump (stream) {
+  const inner = stream[INNER]
+  if (inner.pumping || !inner.reading || stream.destroyed || stream.readableEnded) return
+  inner.pumping = true
+  while (inner.reading && !stream.destroyed) {
+    if (spent() > BUDGET) {
+      setImmediate(() => {
+        inner.pumping = false
+        pump(stream)
+      })
+      return
+    }
+    const chunk = native.streamRead(inner.handle)
+    if (chunk === null) break
+    stream.bytesSent += chunk.length
+    if (stream.keepAlive !== null) stream.keepAlive.refresh()
+    inner.reading = stream.push(chunk)
+  }
+  inner.pumping = false
+  if (inner.reading && inner.ending && !stream.destroyed) {
+    inner.reading = false
+    stream.push(null)
+  }
+}
+
+// Hands `chunk` from `offset` on to the core, a slice at a time.
+function feed (stream, chunk, offset, cb) {
+  const inner = stream[INNER]
+  while (offset < chunk.length) {
+    if (stream.destroyed) return cb(null)
+    if (spent() > BUDGET) {
+      setImmediate(feed, stream, chunk, offset, cb)
+      return
+    }
+    const slice = chunk.length <= SLICE ? chunk : chunk.subarray(offset, offset + SLICE)
+    const flags = native.streamWrite(inner.handle, slice)
+    more((flags & 1) !== 0)
+    offset += slice.length
+    if ((flags & 2) !== 0) {
+      inner.held = () => feed(stream, chunk, offset, cb)
+      return hold()
+    }
+  }
+  cb(null)
+}
+
+function drained (stream) {
+  const inner = stream[INNER]
+  if (inner.held === null) return
+  const go = inner.held
+  inner.held = null
+  release()
+  go()
+}
+
+module.exports = Protocol

@@ -1,0 +1,114 @@
+/*
+ * Read stream: the blocks of a range, in order, as a Node Readable of values.
+ *
+ * Options: start, end (exclusive), snapshot (end at the length at the start; default), tail (start there), live (never end), wait,
+ * ifAvailable, timeout, valueEncoding, batch (how many blocks to ask for ahead), signal.
+ * It asks for up to `batch` blocks ahead of the reader, never beyond the first one that does not exist yet.
+ *
+ * Invariant: values come in the order of the blocks; a block that cannot be had ends the stream with its error.
+ * Source: hypercore-streams@1.0.1 index.js.
+ */
+'use strict'
+
+const { Readable, addAbortSignal } = require('stream')
+const errors = require('./errors')
+
+const AHEAD = 16
+
+class ReadStream extends Readable {
+  #opened = false
+  #asked = 0
+  #ahead
+  #inflight = [] // { token, value, here } in order
+  #room = false
+
+  constructor (feed, opts) {
+    super({ objectMode: true })
+    opts = opts || {}
+    this.feed = feed
+    this.start = opts.start || 0
+    this.end = typeof opts.end === 'number' ? opts.end : -1
+    this.live = !!opts.live
+    this.snapshot = opts.snapshot !== false
+    this.tail = !!opts.tail
+    this.index = this.start
+    this.options = {
+      wait: opts.wait !== false,
+      ifAvailable: !!opts.ifAvailable,
+      valueEncoding: opts.valueEncoding,
+      timeout: opts.timeout === undefined && this.live ? 0 : opts.timeout
+    }
+    this.#ahead = opts.batch > 0 ? opts.batch : AHEAD
+    if (opts.signal) addAbortSignal(opts.signal, this)
+  }
+
+  _read () {
+    this.#room = true
+    if (this.#opened) return this.#hand()
+    this.feed.open((err) => {
+      if (err) return this.destroy(err)
+      this.#open()
+      this.#fill()
+    })
+  }
+
+  _destroy (err, cb) {
+    for (const { token, here } of this.#inflight) if (!here) this.feed.cancel(token)
+    this.#inflight = []
+    cb(err)
+  }
+
+  // Settles the range, now that the length is known.
+  #open () {
+    if (this.#opened) return
+    this.#opened = true
+    const { length } = this.feed
+    if (this.end === -1) {
+      if (this.live) this.end = Infinity
+      else if (this.snapshot) this.end = length
+    }
+    if (this.tail) this.start = length
+    this.index = this.#asked = this.start
+  }
+
+  get #last () {
+    return this.end === -1 ? this.feed.length : this.end
+  }
+
+  #fill () {
+    while (this.#room && !this.destroyed && this.#mayAsk()) this.#ask()
+    if (this.#room && !this.destroyed && this.#inflight.length === 0 && this.index >= this.#last) {
+      this.#room = false
+      this.push(null)
+    }
+  }
+
+  #mayAsk () {
+    if (this.#asked >= this.#last) return false
+    return this.#inflight.length === 0 || (this.#inflight.length < this.#ahead && this.#asked < this.feed.length)
+  }
+
+  #ask () {
+    const entry = { token: null, value: undefined, here: false }
+    this.#inflight.push(entry)
+    entry.token = this.feed.get(this.#asked++, this.options, (err, value) => {
+      entry.here = true
+      entry.value = value
+      if (this.destroyed) return
+      if (err) this.destroy(err)
+      else if (value === null || value === undefined) this.destroy(errors.nullBlock())
+      else this.#hand()
+    })
+  }
+
+  // Pushes what is here, in order.
+  #hand () {
+    while (this.#room && this.#inflight.length > 0 && this.#inflight[0].here) {
+      this.index++
+      this.#room = this.push(this.#inflight.shift().value)
+    }
+    this.#fill()
+  }
+}
+
+module.exports = ReadStream

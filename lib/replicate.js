@@ -1,0 +1,114 @@
+/*
+ * Replicate: puts a feed on a stream.
+ *
+ * ```text
+ * stream made or given -> feed open -> (onfeedauthenticate says yes) -> Peer made, attached in the core -> 'peer-add', 'replicating'
+ * ```
+ * All of it happens in one turn when the feed is open and nobody has to be asked. Until the peer has opened, or is gone, `ifAvailable` waits.
+ *
+ * Invariant: a feed is on a stream at most once; doing it twice is harmless.
+ * Source: hypercore@9.12.0 lib/replicate.js `replicate`.
+ */
+'use strict'
+
+const INNER = require('./inner')
+const Peer = require('./peer')
+const Protocol = require('./protocol')
+const errors = require('./errors')
+const { hook } = require('./async')
+const { native, more } = require('./engine')
+
+// v9's fixed number of requests in flight: who leaves it alone gets a window that follows the link.
+const DEFAULT_REQUESTS = 16
+
+// `initiator` is a boolean, or a stream, or options with an `initiator`. Gives the stream.
+function replicate (feed, initiator, opts) {
+  if (!opts && hasInitiator(initiator)) [initiator, opts] = [initiator.initiator, initiator]
+  opts = opts || {}
+  if (opts.extensions) throw errors.peerExtensions()
+  const stream = streamFor(feed, initiator, opts)
+
+  feed.ifAvailable.wait()
+  if (feed.opened && !feed.closing && !feed.closed) onready(null)
+  else feed.open(onready)
+  return stream
+
+  function onready (err) {
+    feed.ifAvailable.continue()
+    if (err) stream.destroy(err)
+    else if (isSecure(opts) && opts.onfeedauthenticate) afterHandshake(feed, stream, () => authenticate(feed, stream, opts))
+    else attach(feed, stream, opts)
+  }
+}
+
+function hasInitiator (value) {
+  return typeof value === 'object' && value !== null && typeof value.initiator === 'boolean' && !Protocol.isProtocolStream(value)
+}
+
+function streamFor (feed, initiator, opts) {
+  const stream = Protocol.isProtocolStream(initiator) ? initiator : opts.stream
+  if (!stream) return new Protocol(initiator, { ...opts, keyPair: opts.keyPair || feed.noiseKeyPair })
+  if (!(stream instanceof Protocol)) throw errors.foreignStream()
+  return stream
+}
+
+function isSecure ({ noise, encrypted }) {
+  return !(noise === false && encrypted === false)
+}
+
+function isFree (feed, stream) {
+  return !stream.destroyed && !feed.closing && !feed.closed && !stream.opened(feed.key)
+}
+
+function afterHandshake (feed, stream, done) {
+  if (stream.remotePublicKey) return done()
+  const resume = feed.ifAvailable.waitAndContinue()
+  stream.setMaxListeners(0)
+  stream.on('close', once)
+  stream.on('handshake', once)
+
+  function once () {
+    resume()
+    stream.off('close', once)
+    stream.off('handshake', once)
+    done()
+  }
+}
+
+// Asks the application whether this remote may have this feed.
+function authenticate (feed, stream, opts) {
+  if (!isFree(feed, stream)) return
+  const resume = feed.ifAvailable.waitAndContinue()
+  hook((cb) => opts.onfeedauthenticate(feed, stream.remotePublicKey, cb), (err) => {
+    resume()
+    if (!isFree(feed, stream)) return
+    if (err) stream.close(feed.discoveryKey)
+    else attach(feed, stream, opts)
+  })
+}
+
+function attach (feed, stream, opts) {
+  if (!isFree(feed, stream)) return
+  if (isSecure(opts) && stream.remoteOpened(feed.key) && !stream.remoteVerified(feed.key)) {
+    return stream.close(feed.discoveryKey)
+  }
+
+  const peer = new Peer(feed, stream, opts)
+  const { id } = peer[INNER]
+  feed[INNER].peers.set(id, peer)
+  feed.peers.push(peer)
+  feed.ifAvailable.wait() // until the events PeerOpen or PeerRemove
+  stream.setMaxListeners(0)
+  stream.adopt(peer)
+  more(native.streamAttach(stream[INNER].handle, feed[INNER].handle, id, {
+    live: peer.live,
+    ack: peer.ack,
+    download: peer.downloading,
+    upload: peer.uploading,
+    maxRequests: peer.maxRequests === DEFAULT_REQUESTS ? 0 : peer.maxRequests
+  }))
+  feed.emit('peer-add', peer)
+  feed.emit('replicating', stream)
+}
+
+module.exports = replicate

@@ -1,0 +1,179 @@
+/*
+ * Wanting: update, download, undownload, cancel, setExpectedLength.
+ *
+ * Invariant: a download stays what it was when it was asked for, however the caller's range object changes.
+ * Source: hypercore@9.12.0 index.js. There `cancel(0)` also ends the endless download of a feed that is not sparse; ours does not.
+ */
+'use strict'
+
+const INNER = require('./inner')
+const Request = require('./request')
+const check = require('./check')
+const errors = require('./errors')
+const { native, more, nextOp, mayWait } = require('./engine')
+const { whenOpen, whenAvailable, attempt, cancellable, tokenIn } = require('./wait')
+
+const methods = {
+  // Waits until the feed has `minLength` blocks, or one more than now. Options: minLength, ifAvailable, hash, force, timeout, signal.
+  update (opts, cb) {
+    if (typeof opts === 'function') [opts, cb] = [undefined, opts]
+    if (typeof cb !== 'function') return cancellable(true, (done) => this.update(opts, done))
+    if (typeof opts === 'number') opts = { minLength: opts }
+    opts = opts || {}
+    const { minLength = -1 } = opts
+    const request = new Request(this, 'update', opts, (err) => cb(err))
+    attempt(request, () => {
+      if (minLength !== -1 && !check.isIndex(minLength)) throw errors.badLength()
+    })
+    whenOpen(this, request, () => update(this, request, minLength === -1 ? this.length + 1 : minLength, opts))
+    return request.token
+  },
+
+  // Asks for a range `{ start, end, linear, hash }`, for `{ blocks: [...] }`, for one block or for all. Gives a selection for `undownload`.
+  download (range, cb) {
+    if (typeof range === 'function') [range, cb] = [undefined, range]
+    if (typeof cb !== 'function') return downloadPromise(this, range)
+    return download(this, range, cb)
+  },
+
+  // Ends a download: the selection or promise that `download` gave, or the first one with the same range.
+  undownload (range) {
+    const { requests } = this[INNER]
+    const token = tokenIn(range)
+    if (token) {
+      if (requests.has(token)) requests.get(token).giveUp(errors.downloadCancelled())
+      return
+    }
+    const wanted = selection(range)
+    if (isSame(wanted, ALL)) return void native.feedStop(this[INNER].handle)
+    for (const request of requests.values()) {
+      if (request.kind === 'download' && isSame(request.selection, wanted)) return request.giveUp(errors.downloadCancelled())
+    }
+  },
+
+  // Ends what waits: by the symbol or promise of the call, or all gets, seeks and downloads that lie in start..end.
+  cancel (start, end) {
+    const { requests } = this[INNER]
+    const token = tokenIn(start)
+    if (token) {
+      const request = requests.get(token)
+      if (request) request.giveUp(request.kind === 'download' ? errors.downloadCancelled() : errors.requestCancelled())
+      return
+    }
+    if (!check.isIndex(start)) return
+    if (!end) end = start + 1
+    for (const request of requests.values()) cancelWithin(request, start, end)
+    this.open((err) => {
+      if (!err) more(native.feedCancelRange(this[INNER].handle, start, end))
+    })
+  },
+
+  // A hint that lets updates with `ifAvailable` end early: no peer has more than `length` blocks.
+  setExpectedLength (length) {
+    const inner = this[INNER]
+    inner.expectedLength = length
+    this.open((err) => {
+      if (err) return
+      this.ifAvailable.ready(() => { inner.expectedLength = -1 })
+      if (!isExpected(this)) return
+      for (const request of inner.requests.values()) {
+        if (request.kind === 'update' && request.ifAvailable) request.giveUp(errors.expectedLength())
+      }
+    })
+  }
+}
+
+// ## update
+
+function update (feed, request, length, opts) {
+  const inner = feed[INNER]
+  if (feed.length >= length) return request.answer(null)
+  const ifAvailable = typeof opts.ifAvailable === 'boolean' ? opts.ifAvailable : inner.ifAvailable
+  if (ifAvailable && feed.writable && !opts.force) return request.answer(errors.noUpdate())
+  if (ifAvailable && isExpected(feed)) return request.answer(errors.expectedLength())
+
+  const op = nextOp()
+  more(native.feedUpdate(inner.handle, op, length, opts.hash !== false))
+  request.waits(op, false)
+  request.ifAvailable = ifAvailable
+  if (ifAvailable) {
+    whenAvailable(request, 'update', () => feed.length >= length || feed.remoteLength >= length, errors.noUpdate)
+  }
+}
+
+function isExpected (feed) {
+  const { expectedLength } = feed[INNER]
+  return expectedLength > -1 && expectedLength <= feed.length
+}
+
+// Updates as long as the feed is open.
+function eagerUpdate (feed) {
+  const opts = { ifAvailable: false, timeout: 0 }
+  feed.update(opts, function again (err) {
+    if (feed.closing || feed.closed || !feed.opened) return
+    if (err) feed.emit('update-error', err)
+    feed.update(opts, again)
+  })
+}
+
+// ## download
+
+const ALL = { start: 0, end: -1, hash: false, linear: false, blocks: null }
+
+function download (feed, range, cb) {
+  const request = new Request(feed, 'download', typeof range === 'object' ? range : null, (err) => cb(err))
+  attempt(request, () => {
+    request.selection = selection(range)
+    checkSelection(request.selection)
+    if (!feed.readable) throw errors.closed()
+  })
+  whenOpen(feed, request, () => {
+    const { start, end, linear, hash, blocks } = request.selection
+    const op = nextOp()
+    more(native.feedDownload(feed[INNER].handle, op, start, end, linear, hash, blocks))
+    request.waits(op, false)
+  })
+  return Object.defineProperty({ ...request.selection, callback: cb }, INNER, { value: request.token })
+}
+
+function downloadPromise (feed, range) {
+  let given
+  const promise = cancellable(true, (done) => {
+    given = download(feed, range, done)
+    return given[INNER]
+  })
+  const { callback, ...fields } = given
+  return Object.assign(promise, fields)
+}
+
+// What a caller's range means. An `end` of 0 means no end, as in v9.
+function selection (range) {
+  if (typeof range === 'number') return { ...ALL, start: range, end: range + 1 }
+  if (Array.isArray(range)) range = { blocks: range }
+  if (!range) range = {}
+  const { hash, linear, blocks } = range
+  let { start, end } = range
+  if (Array.isArray(blocks) && typeof start !== 'number') {
+    start = blocks.reduce((least, block) => block < least ? block : least, blocks.length ? blocks[0] : 0)
+    end = blocks.reduce((most, block) => block >= most ? block + 1 : most, 0)
+  }
+  return { start: start || 0, end: !end || end === Infinity ? -1 : end, hash: !!hash, linear: !!linear, blocks: Array.isArray(blocks) ? [...blocks] : null }
+}
+
+function checkSelection ({ start, end, blocks }) {
+  if (!check.isIndex(start) || (end !== -1 && (!check.isIndex(end) || end < start))) throw errors.badRange()
+  if (blocks) blocks.forEach(check.index)
+}
+
+function isSame (a, b) {
+  return a.start === b.start && a.end === b.end && a.hash === b.hash && a.linear === b.linear && !a.blocks === !b.blocks
+}
+
+function cancelWithin (request, start, end) {
+  if (request.kind === 'get' || request.kind === 'update') return // the core knows which
+  const range = request.selection || request
+  if (range.end === -1 || range.start < start || range.end > end) return
+  request.giveUp(request.kind === 'seek' ? errors.requestCancelled() : errors.downloadCancelled())
+}
+
+module.exports = { methods, eagerUpdate }

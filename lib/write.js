@@ -1,0 +1,86 @@
+/*
+ * Writing: append, flush, clear.
+ *
+ * Values are encoded when `append` is called, so the caller may reuse its array, and a bad value fails its own append only.
+ *
+ * Invariant: what one append was given becomes blocks next to each other, all or none.
+ * Source: hypercore@9.12.0 index.js.
+ */
+'use strict'
+
+const INNER = require('./inner')
+const Batcher = require('./batcher')
+const check = require('./check')
+const errors = require('./errors')
+const { bytes, binary } = require('./codec')
+const { promised } = require('./async')
+const { native, more, soon, nextOp, must } = require('./engine')
+
+const methods = {
+  // Appends one value, or each of an array. cb(err, seq): the number of the first block.
+  append (batch, cb) {
+    if (typeof cb !== 'function') return promised(true, (done) => this.append(batch, done))
+    let blocks
+    try {
+      checkWritable(this)
+      blocks = encode(this[INNER].codec, Array.isArray(batch) ? batch : [batch])
+    } catch (err) {
+      return soon(cb, err)
+    }
+    this[INNER].batcher.push(blocks, cb)
+  },
+
+  // Calls back when all appends before it are done.
+  flush (cb) {
+    return this.append([], cb)
+  },
+
+  // Forgets the data of blocks start..end, of block `start` when no end is given.
+  clear (start, end, opts, cb) {
+    if (typeof end === 'function') [end, opts, cb] = [undefined, undefined, end]
+    if (typeof opts === 'function') [opts, cb] = [undefined, opts]
+    if (typeof cb !== 'function') return promised(true, (done) => this.clear(start, end, opts, done))
+    if (!end) end = start + 1
+    try {
+      check.range(start, end)
+    } catch (err) {
+      return soon(cb, err)
+    }
+    this.open((err) => {
+      if (err) return cb(err)
+      const op = nextOp()
+      must(op, (err) => cb(err))
+      more(native.feedClear(this[INNER].handle, op, start, end))
+    })
+  }
+}
+
+// Makes the feed's batcher. A batch waits for the feed to open; then it is handed over in the same call.
+function batcher (feed) {
+  return new Batcher((blocks, cb) => {
+    if (feed.opened) send(feed, blocks, cb)
+    else feed.open((err) => err ? cb(err) : send(feed, blocks, cb))
+  })
+}
+
+function send (feed, blocks, cb) {
+  if (!feed.writable && !feed.closing) return soon(cb, errors.notWritable())
+  const op = nextOp()
+  must(op, cb)
+  more(native.feedAppend(feed[INNER].handle, op, blocks))
+}
+
+function checkWritable (feed) {
+  if (feed.closing || feed.closed) throw errors.closedToAppend()
+  if (feed.opened && !feed.writable) throw errors.notWritable()
+}
+
+function encode (codec, values) {
+  const blocks = new Array(values.length)
+  for (let i = 0; i < values.length; i++) {
+    blocks[i] = check.block(codec === binary ? bytes(values[i]) : bytes(codec.encode(values[i])))
+  }
+  return blocks
+}
+
+module.exports = { methods, batcher }

@@ -1,0 +1,353 @@
+//! Feeds of the world: operations in, completions back.
+//!
+//! ```text
+//! append, answers, clear, close -> writes (one at a time) -> Feed        reads run at once
+//! ```
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use super::event::{Failure, Kind, Value};
+use super::jobs::{Completion, on_worker, outline};
+use super::streams::ChannelPlace;
+use super::world::World;
+use crate::feed::{self, Feed, FeedError, OpenOptions, Put};
+use crate::math::crypto::discovery_key;
+use crate::math::flat::BlockIndex;
+use crate::replicate::{Answer, Local, PeerId, Range, Replicator, UpdateWait, WaitId};
+use crate::store::disk::Disk;
+use crate::store::mailbox::{Abilities, Mailbox};
+use crate::store::memory::{Memory, MemoryStorage};
+use crate::store::Io;
+
+/// Writes of more bytes than this are done on a worker: hashing them would hold the thread too long.
+const BIG: usize = 256 * 1024;
+
+/// Where a feed's files are.
+pub enum Place {
+    /// In a directory.
+    Disk(PathBuf),
+    /// In native memory.
+    Memory(Arc<Memory>),
+    /// In JavaScript.
+    Elsewhere(Abilities),
+}
+
+/// What is fixed when a feed is made.
+#[derive(Clone, Copy, Debug)]
+pub struct FeedOptions {
+    /// Download only what is asked for.
+    pub sparse: bool,
+}
+
+/// A change that waits for its turn.
+pub(super) enum Change {
+    Append { op: u64, blocks: Vec<Bytes> },
+    Store(Vec<Answer>),
+    Clear { op: u64, start: u64, end: u64 },
+    Close { op: u64 },
+}
+
+/// Something that waits for a peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wanted {
+    Block(u64),
+    Update,
+    Seek { bytes: u64, start: u64, end: Option<u64>, hash: bool, wait: bool },
+    Download,
+}
+
+/// One feed of the world.
+pub(super) struct FeedSlot {
+    pub io: Io,
+    pub mailbox: Option<Arc<Mailbox>>,
+    pub feed: Arc<OnceLock<Arc<Feed>>>,
+    pub replicator: Replicator,
+    pub wanted: HashMap<u64, Wanted>,
+    pub changes: VecDeque<Change>,
+    pub is_changing: bool,
+    pub is_closed: bool,
+    pub channels: HashMap<PeerId, ChannelPlace>,
+    pub tells_downloads: bool,
+    pub tells_uploads: bool,
+    pub totals: [u64; 4],
+}
+
+impl FeedSlot {
+    pub fn new(place: Place, options: FeedOptions) -> Self {
+        let mut mailbox = None;
+        let io = match place {
+            Place::Disk(directory) => Io::native(Arc::new(Disk::new(directory))),
+            Place::Memory(memory) => Io::native(Arc::new(MemoryStorage::new(memory))),
+            Place::Elsewhere(abilities) => {
+                let made = Mailbox::new(abilities);
+                mailbox = Some(made.clone());
+                Io::mailbox(made)
+            }
+        };
+        Self {
+            io,
+            mailbox,
+            feed: Arc::default(),
+            replicator: Replicator::new(options.sparse),
+            wanted: HashMap::new(),
+            changes: VecDeque::new(),
+            is_changing: false,
+            is_closed: false,
+            channels: HashMap::new(),
+            tells_downloads: false,
+            tells_uploads: false,
+            totals: [0; 4],
+        }
+    }
+
+    /// The log, once it is open.
+    pub fn log(&self) -> Option<Arc<Feed>> {
+        self.feed.get().filter(|_| !self.is_closed).cloned()
+    }
+}
+
+impl World {
+    pub(super) fn open_feed(&mut self, id: u64, op: u64, options: OpenOptions) {
+        let Some(slot) = self.feeds.get(&id) else { return self.fail(op, Failure::closed()) };
+        let (io, queue) = (slot.io.clone(), self.queue.clone());
+        let found = move |key: Option<[u8; 32]>| {
+            let discovery = key.as_ref().map(|key| discovery_key(key));
+            queue.push(Kind::Key, [id.into(), key.into(), discovery.into()]);
+        };
+        let is_native = io.is_native();
+        let job = async move {
+            let result = feed::open(io, options, found).await;
+            Completion::Opened { feed: id, op, result: result.map(Box::new) }
+        };
+        self.run(is_native, false, job);
+    }
+
+    /// Runs a job: on a worker if it is big and may be, else here, as far as it goes.
+    pub(super) fn run(
+        &mut self,
+        is_native: bool,
+        is_big: bool,
+        job: impl Future<Output = Completion> + Send + 'static,
+    ) {
+        if is_native && is_big {
+            self.tell(Kind::Busy, [Value::Signed(1)]);
+            on_worker(&self.completions, job);
+        } else {
+            self.done.extend(self.tasks.start(job));
+        }
+    }
+
+    pub(super) fn change(&mut self, id: u64, op: u64, change: Change) {
+        match self.feeds.get_mut(&id) {
+            Some(slot) if !slot.is_closed => {
+                slot.changes.push_back(change);
+                self.next_change(id);
+            }
+            _ => self.fail(op, Failure::closed()),
+        }
+    }
+
+    /// Starts the next change of a feed, if none is under way.
+    pub(super) fn next_change(&mut self, id: u64) {
+        let Some(slot) = self.feeds.get_mut(&id) else { return };
+        if slot.is_changing {
+            return;
+        }
+        let Some(change) = slot.changes.pop_front() else { return };
+        slot.is_changing = true;
+        match (change, slot.feed.get().cloned()) {
+            (Change::Append { op, blocks }, Some(log)) => self.append(id, op, log, blocks),
+            (Change::Store(answers), Some(log)) => self.store(id, log, answers),
+            (Change::Clear { op, start, end }, Some(log)) => {
+                self.run(log.io().is_native(), false, async move {
+                    let result = log.clear(start, end).await;
+                    Completion::Cleared { feed: id, op, range: (start, end), result }
+                });
+            }
+            (Change::Close { op }, log) => self.close(id, op, log),
+            (Change::Append { op, .. } | Change::Clear { op, .. }, None) => {
+                slot.is_changing = false;
+                self.fail(op, Failure::closed());
+            }
+            (Change::Store(_), None) => slot.is_changing = false,
+        }
+    }
+
+    fn append(&mut self, id: u64, op: u64, log: Arc<Feed>, blocks: Vec<Bytes>) {
+        let size: usize = blocks.iter().map(Bytes::len).sum();
+        self.run(log.io().is_native(), size > BIG, async move {
+            let result = log.append(blocks).await;
+            Completion::Appended { feed: id, op, result }
+        });
+    }
+
+    /// Checks and keeps answers; all that came in meanwhile go together.
+    fn store(&mut self, id: u64, log: Arc<Feed>, mut answers: Vec<Answer>) {
+        let Some(slot) = self.feeds.get_mut(&id) else { return };
+        while let Some(Change::Store(more)) = slot.changes.front_mut() {
+            answers.append(more);
+            slot.changes.pop_front();
+        }
+        let size: usize = answers.iter().filter_map(|answer| answer.value.as_ref()).map(Bytes::len).sum();
+        let outlines = answers.iter().map(outline).collect();
+        self.run(log.io().is_native(), size > BIG, async move {
+            let result = log.put(answers.into_iter().map(put_of).collect()).await;
+            Completion::Stored { feed: id, answers: outlines, result }
+        });
+    }
+
+    fn close(&mut self, id: u64, op: u64, log: Option<Arc<Feed>>) {
+        let Some(slot) = self.feeds.get_mut(&id) else { return };
+        slot.is_closed = true;
+        for waiting in slot.replicator.cancel_all() {
+            slot.wanted.remove(&waiting.0);
+            self.queue.push(Kind::Fail, failure_values(waiting.0, &Failure::closed()));
+        }
+        let io = slot.io.clone();
+        self.run(false, false, async move {
+            let result = match log {
+                Some(log) => log.close().await,
+                None => io.close().await,
+            };
+            Completion::Closed { feed: id, op, result: result.map_err(FeedError::from) }
+        });
+    }
+
+    /// Closes what the feed has on streams at once; its files when the changes under way are over.
+    pub(super) fn close_feed(&mut self, id: u64, op: u64) {
+        let peers: Vec<PeerId> = self.feeds.get(&id).map(|slot| slot.channels.keys().copied().collect()).unwrap_or_default();
+        peers.into_iter().for_each(|peer| self.close_peer(id, peer));
+        self.change(id, op, Change::Close { op });
+    }
+
+    /// JavaScript has forgotten the feed: so do we.
+    pub(super) fn remove_feed(&mut self, id: u64) {
+        let peers: Vec<PeerId> = self.feeds.get(&id).map(|slot| slot.channels.keys().copied().collect()).unwrap_or_default();
+        peers.into_iter().for_each(|peer| self.close_peer(id, peer));
+        self.feeds.remove(&id);
+        self.dirty_feeds.remove(&id);
+    }
+
+    pub(super) fn destroy_feed(&mut self, id: u64, op: u64) {
+        let Some(slot) = self.feeds.get(&id) else { return self.fail(op, Failure::closed()) };
+        let io = slot.io.clone();
+        self.run(false, false, async move {
+            let result = io.destroy().await.map_err(FeedError::from);
+            Completion::Closed { feed: id, op, result }
+        });
+    }
+
+    /// Reads a block that is held. What is not in the cache is read again on a worker.
+    pub(super) fn get(&mut self, id: u64, op: u64, log: Arc<Feed>, index: u64, may_wait: bool) {
+        let is_native = log.io().is_native();
+        let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
+        self.run(is_native, may_wait, async move {
+            let result = log.get(&io, BlockIndex(index)).await;
+            Completion::Got { feed: id, op, index, result }
+        });
+    }
+
+    pub(super) fn get_batch(&mut self, op: u64, log: Arc<Feed>, start: u64, end: u64) {
+        let is_big = log.io().is_native();
+        self.run(is_big, is_big, async move {
+            let io = log.io().clone();
+            Completion::GotBatch { op, result: log.get_batch(&io, start, end).await }
+        });
+    }
+
+    pub(super) fn wait(&mut self, id: u64, op: u64, wanted: Wanted) {
+        let Some(slot) = self.feeds.get_mut(&id).filter(|slot| !slot.is_closed) else {
+            return self.fail(op, Failure::closed());
+        };
+        slot.wanted.insert(op, wanted);
+        match wanted {
+            Wanted::Block(index) => slot.replicator.wait_block(WaitId(op), index),
+            Wanted::Seek { .. } | Wanted::Update | Wanted::Download => {}
+        }
+        self.dirty_feeds.insert(id);
+    }
+
+    pub(super) fn update(&mut self, id: u64, op: u64, wait: UpdateWait) {
+        self.wait(id, op, Wanted::Update);
+        if let Some(slot) = self.feeds.get_mut(&id).filter(|slot| !slot.is_closed) {
+            slot.replicator.wait_update(WaitId(op), wait);
+        }
+    }
+
+    pub(super) fn download(&mut self, id: u64, op: u64, range: Range) {
+        self.wait(id, op, Wanted::Download);
+        if let Some(slot) = self.feeds.get_mut(&id).filter(|slot| !slot.is_closed) {
+            slot.replicator.select(Some(WaitId(op)), range);
+        }
+    }
+
+    pub(super) fn begin_seek(&mut self, id: u64, op: u64, wanted: Wanted) {
+        self.wait(id, op, wanted);
+        self.seek(id, op);
+    }
+
+    /// Looks for a byte, once more if it was looked for before.
+    pub(super) fn seek(&mut self, id: u64, op: u64) {
+        let Some(slot) = self.feeds.get(&id) else { return };
+        let (Some(log), Some(Wanted::Seek { bytes, .. })) = (slot.log(), slot.wanted.get(&op).copied()) else { return };
+        self.run(false, false, async move {
+            let result = log.seek(log.io(), bytes).await;
+            Completion::Sought { feed: id, op, result }
+        });
+    }
+
+    pub(super) fn cancel(&mut self, id: u64, op: u64, failure: Failure) {
+        let Some(slot) = self.feeds.get_mut(&id) else { return };
+        if slot.wanted.remove(&op).is_some() {
+            slot.replicator.cancel(WaitId(op));
+            self.fail(op, failure);
+            self.dirty_feeds.insert(id);
+        }
+    }
+
+    pub(super) fn cancel_range(&mut self, id: u64, start: u64, end: u64) {
+        let Some(slot) = self.feeds.get_mut(&id) else { return };
+        for waiting in slot.replicator.cancel_range(start, end) {
+            slot.wanted.remove(&waiting.0);
+            let failure = Failure::new("ECANCELED", "Request cancelled");
+            self.queue.push(Kind::Fail, failure_values(waiting.0, &failure));
+        }
+        self.dirty_feeds.insert(id);
+    }
+
+    /// Lets the feed's peers see the log as it is now, and does what follows. While a change is under way there is
+    /// nothing to see yet: its completion comes back here.
+    pub(super) fn settle_feed(&mut self, id: u64) {
+        self.next_change(id);
+        let now = self.clock.now();
+        let Some(slot) = self.feeds.get_mut(&id).filter(|slot| !slot.is_changing) else { return };
+        if let Some(log) = slot.log() {
+            let replicator = &mut slot.replicator;
+            log.with_local(|bitfield, len| replicator.settle(now, Local { bitfield, len }));
+        }
+        self.route(id);
+    }
+
+    /// Hands the requests that verbs made to JavaScript's storages.
+    pub(super) fn hand_out_io(&mut self) {
+        for (id, slot) in &self.feeds {
+            let requests = slot.mailbox.as_ref().map(|mailbox| mailbox.take_requests()).unwrap_or_default();
+            if !requests.is_empty() {
+                self.queue.push(Kind::Io, [(*id).into(), Value::Requests(requests)]);
+            }
+        }
+    }
+}
+
+fn put_of(answer: Answer) -> Put {
+    Put { block: BlockIndex(answer.index), value: answer.value, nodes: answer.nodes, signature: answer.signature }
+}
+
+pub(super) fn failure_values(op: u64, failure: &Failure) -> [Value; 4] {
+    let code = failure.code.clone().map_or(Value::Null, Value::Text);
+    [op.into(), code, Value::Text(failure.message.clone()), failure.foreign.into()]
+}

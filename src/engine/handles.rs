@@ -1,0 +1,348 @@
+//! Handles: what the door holds of a feed and of a stream. Dropped, they are forgotten.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use super::event::Failure;
+use super::feeds::{Change, FeedOptions, FeedSlot, Place, Wanted};
+use super::outcomes::not_downloaded;
+use super::peers::{AttachOptions, PeerInfo};
+use super::streams::{StreamOptions, Taken};
+use super::{Engine, World};
+use crate::feed::{Feed, OpenOptions};
+use crate::math::crypto::Hash;
+use crate::math::flat::BlockIndex;
+use crate::replicate::{PeerId, Range, UpdateWait};
+use crate::store::StoreError;
+use crate::store::io::now;
+use crate::store::mailbox::Answer;
+use crate::wire::Message;
+
+/// One feed of an engine.
+pub struct FeedHandle {
+    engine: Arc<Engine>,
+    id: u64,
+    feed: Arc<OnceLock<Arc<Feed>>>,
+}
+
+/// What became of a get.
+pub enum Got {
+    /// The block was here.
+    Now(Bytes),
+    /// It will be in the queue; true if events wait.
+    Later(bool),
+}
+
+impl FeedHandle {
+    /// Makes a feed under a number of the caller's; nothing is touched before it is opened.
+    pub fn new(engine: &Arc<Engine>, id: u64, place: Place, options: FeedOptions) -> Self {
+        let slot = FeedSlot::new(place, options);
+        let feed = slot.feed.clone();
+        engine.enter(|world| drop(world.feeds.insert(id, slot)));
+        Self { engine: engine.clone(), id, feed }
+    }
+
+    fn enter(&self, change: impl FnOnce(&mut World)) -> bool {
+        self.engine.enter(change)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&FeedSlot) -> T) -> Option<T> {
+        self.engine.look(|world| world.feeds.get(&self.id).map(look))
+    }
+
+    fn log(&self) -> Option<&Arc<Feed>> {
+        self.feed.get()
+    }
+
+    /// Opens it: `Key`, `Opened`, `Done`.
+    pub fn open(&self, op: u64, options: OpenOptions) -> bool {
+        self.enter(|world| world.open_feed(self.id, op, options))
+    }
+
+    /// Appends blocks: `Append`, `Done` with the index of the first.
+    pub fn append(&self, op: u64, blocks: Vec<Bytes>) -> bool {
+        self.enter(|world| world.change(self.id, op, Change::Append { op, blocks }))
+    }
+
+    /// Gets a block. Without `wait` only if it is here.
+    pub fn get(&self, op: u64, index: u64, wait: bool) -> Got {
+        if let Some(block) = self.get_now(index) {
+            return Got::Now(block);
+        }
+        Got::Later(self.enter(|world| match self.log() {
+            Some(log) if log.has(BlockIndex(index)) => world.get(self.id, op, log.clone(), index, false),
+            _ if wait => world.wait(self.id, op, Wanted::Block(index)),
+            _ => world.fail(op, not_downloaded()),
+        }))
+    }
+
+    /// The block, if it can be had without waiting for anything and nothing is to be told before it.
+    fn get_now(&self, index: u64) -> Option<Bytes> {
+        let log = self.log().filter(|log| log.io().is_native())?;
+        let block = now(log.get(&log.io().cache_only(), BlockIndex(index)))?.ok().flatten()?;
+        self.engine.queue.is_empty().then_some(block)
+    }
+
+    /// Gets blocks that are all here.
+    pub fn get_batch(&self, op: u64, start: u64, end: u64) -> bool {
+        self.enter(|world| match self.log() {
+            Some(log) => world.get_batch(op, log.clone(), start, end),
+            None => world.fail(op, Failure::closed()),
+        })
+    }
+
+    /// True if all blocks of `start..end` are held.
+    pub fn has(&self, start: u64, end: u64) -> bool {
+        self.log().is_some_and(|log| match end.checked_sub(start) {
+            Some(1) => log.has(BlockIndex(start)),
+            Some(len) => log.count(start, end) == len,
+            None => false,
+        })
+    }
+
+    /// How many blocks of `start..end` are held.
+    pub fn count(&self, start: u64, end: u64) -> u64 {
+        self.log().map_or(0, |log| log.count(start, end))
+    }
+
+    /// Length in blocks, as committed.
+    pub fn len(&self) -> u64 {
+        self.log().map_or(0, |log| log.len())
+    }
+
+    /// True if there is no block.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Waits for a length.
+    pub fn update(&self, op: u64, wait: UpdateWait) -> bool {
+        self.enter(|world| world.update(self.id, op, wait))
+    }
+
+    /// Downloads a range.
+    pub fn download(&self, op: u64, range: Range) -> bool {
+        self.enter(|world| world.download(self.id, op, range))
+    }
+
+    /// A feed that is not sparse no longer downloads everything by itself.
+    pub fn stop(&self) {
+        self.enter(|world| {
+            if let Some(slot) = world.feeds.get_mut(&self.id) {
+                slot.replicator.stop();
+            }
+        });
+    }
+
+    /// Looks for a byte; waits for what is missing, if `wait`.
+    pub fn seek(&self, op: u64, bytes: u64, start: u64, end: Option<u64>, wait: bool, hash: bool) -> bool {
+        self.enter(|world| world.begin_seek(self.id, op, Wanted::Seek { bytes, start, end, hash, wait }))
+    }
+
+    /// Gives up something that waits.
+    pub fn cancel(&self, op: u64, failure: Failure) -> bool {
+        self.enter(|world| world.cancel(self.id, op, failure))
+    }
+
+    /// Gives up the gets and seeks inside a range.
+    pub fn cancel_range(&self, start: u64, end: u64) -> bool {
+        self.enter(|world| world.cancel_range(self.id, start, end))
+    }
+
+    /// Gives up blocks that are held: `Clear`, `Done`.
+    pub fn clear(&self, op: u64, start: u64, end: u64) -> bool {
+        self.enter(|world| world.change(self.id, op, Change::Clear { op, start, end }))
+    }
+
+    /// Closes peers, fails what waits, gives up the files.
+    pub fn close(&self, op: u64) -> bool {
+        self.enter(|world| world.close_feed(self.id, op))
+    }
+
+    /// Removes the files.
+    pub fn destroy(&self, op: u64) -> bool {
+        self.enter(|world| world.destroy_feed(self.id, op))
+    }
+
+    /// Who listens to blocks coming and going.
+    pub fn set_listeners(&self, downloads: bool, uploads: bool) {
+        self.enter(|world| {
+            if let Some(slot) = world.feeds.get_mut(&self.id) {
+                (slot.tells_downloads, slot.tells_uploads) = (downloads, uploads);
+            }
+        });
+    }
+
+    /// The names of the feed's extensions, sorted.
+    pub fn set_extensions(&self, names: Vec<String>) -> bool {
+        self.enter(|world| {
+            if let Some(slot) = world.feeds.get_mut(&self.id) {
+                slot.replicator.set_extensions(names);
+                world.dirty_feeds.insert(self.id);
+            }
+        })
+    }
+
+    /// The answer of a JavaScript storage.
+    pub fn answer(&self, request: u64, answer: Result<Answer, StoreError>) -> bool {
+        if let Some(mailbox) = self.look(|slot| slot.mailbox.clone()).flatten() {
+            mailbox.answer(request, answer);
+        }
+        self.enter(|_| ())
+    }
+
+    /// The longest length that any peer has told.
+    pub fn remote_len(&self) -> u64 {
+        self.look(|slot| slot.replicator.remote_len()).unwrap_or(0)
+    }
+
+    /// True if some peer has the block.
+    pub fn is_available(&self, block: u64) -> bool {
+        self.look(|slot| slot.replicator.is_available(block)).unwrap_or(false)
+    }
+
+    /// Blocks and bytes received, blocks and bytes sent.
+    pub fn totals(&self) -> [u64; 4] {
+        self.look(|slot| slot.totals).unwrap_or_default()
+    }
+
+    /// What is known of a peer.
+    pub fn peer_info(&self, peer: u64) -> Option<PeerInfo> {
+        self.engine.look(|world| world.peer_info(self.id, PeerId(peer)))
+    }
+
+    /// True if a peer has a block.
+    pub fn peer_has(&self, peer: u64, block: u64) -> bool {
+        self.look(|slot| slot.replicator.peer(PeerId(peer)).is_some_and(|peer| peer.has(block))).unwrap_or(false)
+    }
+
+    /// Switches downloading and uploading for a peer.
+    pub fn set_peer_status(&self, peer: u64, downloading: bool, uploading: bool) -> bool {
+        self.enter(|world| {
+            if let Some(slot) = world.feeds.get_mut(&self.id) {
+                slot.replicator.set_status(PeerId(peer), downloading, uploading);
+                world.dirty_feeds.insert(self.id);
+            }
+        })
+    }
+
+    /// Sends an extension message to a peer.
+    pub fn send_extension(&self, peer: u64, id: u64, payload: Bytes) -> bool {
+        self.enter(|world| world.send(self.id, PeerId(peer), Message::Extension { id, payload }))
+    }
+
+    /// Closes a peer's channel.
+    pub fn close_peer(&self, peer: u64) -> bool {
+        self.enter(|world| world.close_peer(self.id, PeerId(peer)))
+    }
+}
+
+impl Drop for FeedHandle {
+    fn drop(&mut self) {
+        let id = self.id;
+        self.engine.enter(|world| world.remove_feed(id));
+    }
+}
+
+/// One stream of an engine.
+pub struct StreamHandle {
+    engine: Arc<Engine>,
+    id: u64,
+}
+
+impl StreamHandle {
+    /// Makes a stream under a number of the caller's.
+    pub fn new(engine: &Arc<Engine>, id: u64, options: StreamOptions) -> Self {
+        engine.enter(|world| world.add_stream(id, options));
+        Self { engine: engine.clone(), id }
+    }
+
+    fn enter(&self, change: impl FnOnce(&mut World)) -> bool {
+        self.engine.enter(change)
+    }
+
+    /// Takes bytes from the remote.
+    pub fn write(&self, chunk: &[u8]) -> Taken {
+        let more = self.enter(|world| world.receive(self.id, chunk));
+        let held = self.engine.world.lock().hold_if_full(self.id);
+        Taken { more, held }
+    }
+
+    /// Bytes for the remote; None if there are none now.
+    pub fn read(&self) -> Option<Vec<u8>> {
+        let mut chunk = None;
+        self.enter(|world| chunk = world.take_chunk(self.id));
+        chunk
+    }
+
+    /// Puts a feed on the stream.
+    pub fn attach(&self, feed: &FeedHandle, attach: AttachOptions) -> bool {
+        self.enter(|world| world.attach(self.id, feed.id, attach))
+    }
+
+    /// It is over: every channel closes.
+    pub fn close(&self) -> bool {
+        self.enter(|world| world.remove_stream(self.id))
+    }
+
+    /// Time has passed.
+    pub fn tick(&self) -> bool {
+        self.enter(|world| world.tick(self.id))
+    }
+
+    /// True if a feed is open on our side.
+    pub fn is_open(&self, discovery_key: &Hash) -> bool {
+        self.look(|protocol| protocol.is_open(discovery_key)).unwrap_or(false)
+    }
+
+    /// True if the remote has opened a feed.
+    pub fn remote_opened(&self, discovery_key: &Hash) -> bool {
+        self.look(|protocol| protocol.remote_opened(discovery_key)).unwrap_or(false)
+    }
+
+    /// True if the remote has proved that it knows a key.
+    pub fn remote_verified(&self, key: &[u8; 32]) -> bool {
+        self.look(|protocol| protocol.remote_verified(key)).unwrap_or(false)
+    }
+
+    /// How many channels there are, whoever opened them.
+    pub fn channel_count(&self) -> usize {
+        self.look(crate::wire::Protocol::channel_count).unwrap_or(0)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&crate::wire::Protocol) -> T) -> Option<T> {
+        self.engine.look(|world| world.streams.get(&self.id).map(|slot| look(&slot.protocol)))
+    }
+
+    /// Closes a feed's channel.
+    pub fn close_channel(&self, discovery_key: &Hash) -> bool {
+        self.enter(|world| world.close_channel(self.id, discovery_key))
+    }
+
+    /// Keeps the connection alive.
+    pub fn ping(&self) -> bool {
+        self.enter(|world| world.ping(self.id))
+    }
+
+    /// Answers `Authenticate`.
+    pub fn authenticated(&self, trusted: bool) -> bool {
+        self.enter(|world| world.authenticated(self.id, trusted))
+    }
+
+    /// The stream's own extensions, sorted.
+    pub fn set_extensions(&self, names: Vec<String>) -> bool {
+        self.enter(|world| world.send_stream(self.id, Message::Options { extensions: names, ack: None }))
+    }
+
+    /// Sends a message of a stream extension.
+    pub fn send_extension(&self, id: u64, payload: Bytes) -> bool {
+        self.enter(|world| world.send_stream(self.id, Message::Extension { id, payload }))
+    }
+}
+
+impl Drop for StreamHandle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,183 @@
+//! Jobs: verbs of a feed as futures, run here, on a worker, or in turns with a JavaScript storage.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::Bytes;
+use tokio::runtime::{Builder, Runtime};
+
+use super::queue::Completions;
+use crate::feed::{Appended, Feed, FeedError, PutReport, Served, Sought};
+use crate::replicate::{Answer, PeerId, Request};
+use crate::store::io::now;
+
+/// What a finished job has to tell the world.
+pub enum Completion {
+    /// A feed was opened.
+    Opened {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// The log.
+        result: Result<Box<Feed>, FeedError>,
+    },
+    /// Blocks were appended.
+    Appended {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// What they did to the log.
+        result: Result<Appended, FeedError>,
+    },
+    /// Answers of remotes were checked and kept.
+    Stored {
+        /// The feed.
+        feed: u64,
+        /// What was answered, without the values: peer, index, value's size.
+        answers: Vec<(PeerId, u64, Option<usize>)>,
+        /// What became of it.
+        result: Result<PutReport, FeedError>,
+    },
+    /// Blocks were cleared.
+    Cleared {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// The blocks.
+        range: (u64, u64),
+        /// False if none was held.
+        result: Result<bool, FeedError>,
+    },
+    /// A block was read.
+    Got {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// Its index.
+        index: u64,
+        /// Its bytes; None if it is not held.
+        result: Result<Option<Bytes>, FeedError>,
+    },
+    /// Blocks were read.
+    GotBatch {
+        /// The operation.
+        op: u64,
+        /// Their bytes; None if one is not held.
+        result: Result<Option<Vec<Bytes>>, FeedError>,
+    },
+    /// A byte was looked for.
+    Sought {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// Where it is.
+        result: Result<Sought, FeedError>,
+    },
+    /// An answer for a remote is ready.
+    Served {
+        /// The feed.
+        feed: u64,
+        /// The remote.
+        peer: PeerId,
+        /// What it asked for; `index` is the block that the answer is about.
+        request: Request,
+        /// The answer; None if we have none.
+        result: Result<Option<Served>, FeedError>,
+    },
+    /// A feed was closed, or its files removed.
+    Closed {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// How it went.
+        result: Result<(), FeedError>,
+    },
+}
+
+/// A job that waits for a JavaScript storage.
+struct Task {
+    job: Pin<Box<dyn Future<Output = Completion> + Send>>,
+    flag: Arc<Flag>,
+}
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// All jobs under way in JavaScript storages.
+#[derive(Default)]
+pub struct Tasks {
+    tasks: Vec<Task>,
+}
+
+impl Tasks {
+    /// Runs a job as far as it goes; Some if it is over at once.
+    pub fn start(&mut self, job: impl Future<Output = Completion> + Send + 'static) -> Option<Completion> {
+        let mut task = Task { job: Box::pin(job), flag: Arc::new(Flag(AtomicBool::new(false))) };
+        let completion = task.poll();
+        if completion.is_none() {
+            self.tasks.push(task);
+        }
+        completion
+    }
+
+    /// Runs on every job whose answers have come; gives the ones that are over, in the order they were started.
+    pub fn resume(&mut self) -> Vec<Completion> {
+        let mut done = Vec::new();
+        self.tasks.retain_mut(|task| match task.flag.0.swap(false, Ordering::AcqRel).then(|| task.poll()).flatten() {
+            Some(completion) => {
+                done.push(completion);
+                false
+            }
+            None => true,
+        });
+        done
+    }
+}
+
+impl Task {
+    fn poll(&mut self) -> Option<Completion> {
+        let waker = Waker::from(self.flag.clone());
+        match self.job.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(completion) => Some(completion),
+            Poll::Pending => None,
+        }
+    }
+}
+
+/// The workers: threads that wait for devices and hash what is big. They end when they have been idle for ten seconds.
+static WORKERS: LazyLock<Option<Runtime>> = LazyLock::new(|| {
+    Builder::new_multi_thread().worker_threads(1).max_blocking_threads(8).thread_name("hypercore").build().ok()
+});
+
+/// Runs a job of a native storage on a worker; its completion wakes JavaScript. Without threads it runs here.
+pub fn on_worker(completions: &Arc<Completions>, job: impl Future<Output = Completion> + Send + 'static) {
+    let completions = completions.clone();
+    let run = move || {
+        if let Some(completion) = now(job) {
+            completions.push(completion);
+        }
+    };
+    match &*WORKERS {
+        Some(workers) => drop(workers.spawn_blocking(run)),
+        None => run(),
+    }
+}
+
+/// What an answer was about, for when its value has gone into the feed.
+pub fn outline(answer: &Answer) -> (PeerId, u64, Option<usize>) {
+    (answer.peer, answer.index, answer.value.as_ref().map(Bytes::len))
+}

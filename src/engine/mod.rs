@@ -1,0 +1,78 @@
+//! Engine: the hands. Runs each step of feeds and streams where it is cheapest, and tells JavaScript what happened.
+//!
+//! ```text
+//! door  -- ops, chunks -->  World (one lock)  -- jobs -->  here, a worker, or JavaScript's storages
+//!   ^                         |                               |
+//!   '---- queue of events <---+------- completions <----------'
+//! ```
+//! A call from the door changes the world, lets it come to rest ([`pump`]), and returns; what happened is in the queue.
+//! Work that may take long goes to a worker; its completion wakes the door, which drains. Here are the only clock, the
+//! only dice and the only threads.
+//!
+//! Invariant: events leave in the order in which things happened; JavaScript never sees a half-done step.
+
+mod clock;
+mod event;
+mod feeds;
+mod handles;
+mod jobs;
+mod outcomes;
+mod peers;
+mod pump;
+mod queue;
+mod serve;
+mod streams;
+mod world;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub use event::{Event, Failure, Kind, Value};
+pub use feeds::{FeedOptions, Place};
+pub use handles::{FeedHandle, Got, StreamHandle};
+pub use peers::{AttachOptions, PeerInfo};
+pub use queue::Queue;
+pub use streams::{StreamOptions, Taken};
+
+pub use clock::dice;
+
+use clock::Clock;
+use queue::Completions;
+use world::World;
+
+/// One environment's engine: its feeds, its streams, its queue.
+pub struct Engine {
+    world: Mutex<World>,
+    queue: Arc<Queue>,
+}
+
+impl Engine {
+    /// An engine whose queue calls `wake`, from any thread, when something happened outside of a call.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        let queue = Arc::new(Queue::default());
+        let completions = Arc::new(Completions::new(wake));
+        let world = World::new(queue.clone(), completions, Clock::start());
+        Arc::new(Self { world: Mutex::new(world), queue })
+    }
+
+    /// Takes in what workers have done, and gives all events since the last call.
+    pub fn drain(&self) -> Vec<Event> {
+        self.enter(|_| ());
+        self.queue.take()
+    }
+
+    /// Changes the world and lets it come to rest. True if events wait.
+    fn enter(&self, change: impl FnOnce(&mut World)) -> bool {
+        let mut world = self.world.lock();
+        change(&mut world);
+        world.come_to_rest();
+        drop(world);
+        !self.queue.is_empty()
+    }
+
+    /// Looks at the world without changing it.
+    fn look<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        look(&self.world.lock())
+    }
+}

@@ -1,0 +1,168 @@
+//! Outcomes: what a finished job does to the world.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::event::{Failure, Kind, Value};
+use super::feeds::{FeedSlot, Wanted};
+use super::jobs::Completion;
+use super::world::World;
+use crate::feed::{Appended, Feed, FeedError, PutReport, Sought};
+use crate::math::crypto::discovery_key;
+use crate::replicate::{PeerId, SeekWait, WaitId};
+use crate::store::StoreError;
+
+impl World {
+    pub(super) fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Opened { feed, op, result } => self.opened(feed, op, result),
+            Completion::Appended { feed, op, result } => self.appended(feed, op, result),
+            Completion::Stored { feed, answers, result } => self.stored(feed, &answers, result),
+            Completion::Cleared { feed, op, range, result } => self.cleared(feed, op, range, result),
+            Completion::Got { feed, op, index, result } => self.got(feed, op, index, result),
+            Completion::GotBatch { op, result } => match result {
+                Ok(Some(blocks)) => self.succeed(op, [Value::Blocks(blocks)]),
+                Ok(None) => self.fail(op, not_downloaded()),
+                Err(error) => self.fail(op, Failure::from(&error)),
+            },
+            Completion::Sought { feed, op, result } => self.sought(feed, op, result),
+            Completion::Served { feed, peer, request, result } => self.served(feed, peer, request, result),
+            Completion::Closed { feed, op, result } => self.closed(feed, op, result),
+        }
+    }
+
+    fn opened(&mut self, id: u64, op: u64, result: Result<Box<Feed>, FeedError>) {
+        let log = match result {
+            Ok(log) => Arc::<Feed>::from(log),
+            Err(error) => return self.fail(op, Failure::from(&error)),
+        };
+        let key = log.key();
+        let discovery = key.as_ref().map(|key| discovery_key(key));
+        let values = [
+            id.into(),
+            key.into(),
+            discovery.into(),
+            log.secret_key().into(),
+            log.len().into(),
+            log.byte_len().into(),
+            log.is_writable().into(),
+            log.is_signed().into(),
+        ];
+        self.tell(Kind::Opened, values);
+        if let Some(slot) = self.feeds.get_mut(&id) {
+            slot.feed.set(log).ok();
+        }
+        self.succeed(op, []);
+        self.dirty_feeds.insert(id);
+    }
+
+    fn appended(&mut self, id: u64, op: u64, result: Result<Appended, FeedError>) {
+        self.end_change(id);
+        match result {
+            Ok(appended) => {
+                if appended.len > appended.start {
+                    self.tell(Kind::Append, [id.into(), appended.len.into(), appended.byte_len.into()]);
+                    if let Some(slot) = self.feeds.get_mut(&id) {
+                        slot.replicator.announce(appended.start, appended.len - appended.start, None);
+                    }
+                    self.dirty_feeds.insert(id);
+                }
+                self.succeed(op, [appended.start.into()]);
+            }
+            Err(error) => self.fail(op, Failure::from(&error)),
+        }
+        self.next_change(id);
+    }
+
+    fn cleared(&mut self, id: u64, op: u64, range: (u64, u64), result: Result<bool, FeedError>) {
+        self.end_change(id);
+        match result {
+            Ok(changed) => {
+                if let Some(slot) = self.feeds.get_mut(&id).filter(|_| changed) {
+                    slot.replicator.unannounce(range.0, range.1 - range.0);
+                    self.tell(Kind::Clear, [id.into(), range.0.into(), range.1.into()]);
+                    self.dirty_feeds.insert(id);
+                }
+                self.succeed(op, []);
+            }
+            Err(error) => self.fail(op, Failure::from(&error)),
+        }
+        self.next_change(id);
+    }
+
+    fn got(&mut self, id: u64, op: u64, index: u64, result: Result<Option<Bytes>, FeedError>) {
+        match result {
+            Ok(Some(block)) => self.succeed(op, [block.into()]),
+            // It was cleared in between: wait for it like for any other.
+            Ok(None) => self.wait(id, op, Wanted::Block(index)),
+            Err(FeedError::Store(StoreError::WouldBlock)) => {
+                match self.feeds.get(&id).and_then(FeedSlot::log) {
+                    Some(log) => self.get(id, op, log, index, true),
+                    None => self.fail(op, Failure::closed()),
+                }
+            }
+            Err(error) => self.fail(op, Failure::from(&error)),
+        }
+    }
+
+    fn closed(&mut self, id: u64, op: u64, result: Result<(), FeedError>) {
+        match result {
+            Ok(()) => self.succeed(op, []),
+            Err(error) => self.fail(op, Failure::from(&error)),
+        }
+        self.end_change(id);
+        self.next_change(id);
+    }
+
+    fn end_change(&mut self, id: u64) {
+        if let Some(slot) = self.feeds.get_mut(&id) {
+            slot.is_changing = false;
+        }
+    }
+
+    fn stored(&mut self, id: u64, answers: &[(PeerId, u64, Option<usize>)], result: Result<PutReport, FeedError>) {
+        self.end_change(id);
+        self.dirty_feeds.insert(id);
+        match result {
+            Ok(report) => self.kept(id, answers, report),
+            Err(error) => {
+                for (peer, index, size) in answers {
+                    if let Some(slot) = self.feeds.get_mut(&id) {
+                        slot.replicator.refused(*index, size.is_none());
+                    }
+                    self.fail_peer(id, *peer, &Failure::from(&error));
+                }
+            }
+        }
+        self.next_change(id);
+    }
+
+    fn sought(&mut self, id: u64, op: u64, result: Result<Sought, FeedError>) {
+        let Some(slot) = self.feeds.get_mut(&id) else { return };
+        let Some(Wanted::Seek { bytes, start, end, hash, wait }) = slot.wanted.get(&op).copied() else { return };
+        let (from, to) = match result {
+            Ok(Sought::Block { index, offset }) => {
+                slot.wanted.remove(&op);
+                return self.succeed(op, [index.into(), offset.into()]);
+            }
+            Ok(Sought::Within { start: from, end: to }) => (start.max(from), Some(end.map_or(to, |end| end.min(to)))),
+            Err(FeedError::OutOfBounds) => (start, end),
+            Err(error) => {
+                slot.wanted.remove(&op);
+                return self.fail(op, Failure::from(&error));
+            }
+        };
+        if !wait || to.is_some_and(|to| to <= from) {
+            slot.wanted.remove(&op);
+            return self.fail(op, Failure::from(&FeedError::CannotSeek));
+        }
+        slot.replicator.wait_seek(WaitId(op), SeekWait { bytes, start: from, end: to, hash });
+        self.dirty_feeds.insert(id);
+    }
+}
+
+pub(super) fn not_downloaded() -> Failure {
+    Failure::new("ENOTDOWNLOADED", "Block not downloaded")
+}
+

@@ -1,0 +1,165 @@
+//! Serving: answers to remotes, as fast as they are taken and no faster.
+
+use super::event::Kind;
+use super::jobs::Completion;
+use super::streams::HIGH_WATER;
+use super::world::World;
+use crate::feed::{FeedError, Served, Sought};
+use crate::log::tree::ProofPlan;
+use crate::math::flat::BlockIndex;
+use crate::replicate::{MAX_UPLOADS, PeerId, Request};
+use crate::store::StoreError;
+use crate::wire::Message;
+
+impl World {
+    /// Remembers a request; it is answered when there is room.
+    pub(super) fn queue_upload(&mut self, feed: u64, peer: PeerId, request: Request) {
+        let Some(slot) = self.feeds.get_mut(&feed) else { return };
+        if let Some(peer_state) = slot.replicator.peer_mut(peer) {
+            peer_state.uploads.push_back(request);
+        }
+        if let Some(place) = slot.channels.get(&peer) {
+            self.dirty_streams.insert(place.stream);
+        }
+    }
+
+    /// The remote has changed its mind.
+    pub(super) fn drop_upload(&mut self, feed: u64, peer: PeerId, index: u64) {
+        if let Some(peer) = self.feeds.get_mut(&feed).and_then(|slot| slot.replicator.peer_mut(peer)) {
+            peer.uploads.retain(|request| request.index != index || request.bytes > 0);
+        }
+    }
+
+    /// True while the remote has asked for more than we care to remember.
+    pub(super) fn has_too_many_uploads(&self, stream: u64) -> bool {
+        let Some(slot) = self.streams.get(&stream) else { return false };
+        let uploads = |feed: &u64, peer: &PeerId| self.feeds.get(feed)?.replicator.peer(*peer).map(|peer| peer.uploads.len());
+        slot.peers.values().filter_map(|(feed, peer)| uploads(feed, peer)).sum::<usize>() > MAX_UPLOADS
+    }
+
+    /// Answers requests in turn over the stream's feeds, while there is room in its output.
+    pub(super) fn serve_stream(&mut self, stream: u64) {
+        let Some(slot) = self.streams.get(&stream) else { return };
+        let peers: Vec<(u64, PeerId)> = slot.peers.values().copied().collect();
+        let mut is_idle = false;
+        while !is_idle {
+            is_idle = true;
+            for (feed, peer) in &peers {
+                let room = self.streams.get(&stream).map_or(HIGH_WATER, |slot| slot.protocol.pending_output());
+                if room >= HIGH_WATER {
+                    return;
+                }
+                is_idle &= !self.serve_next(*feed, *peer);
+            }
+        }
+    }
+
+    /// Answers one request of a peer; false if it has none, or one of its answers is still being read.
+    fn serve_next(&mut self, feed: u64, peer: PeerId) -> bool {
+        let Some(slot) = self.feeds.get_mut(&feed) else { return false };
+        let Some(log) = slot.log() else { return false };
+        let Some(state) = slot.replicator.peer_mut(peer).filter(|peer| !peer.is_serving) else { return false };
+        let Some(request) = state.uploads.pop_front() else { return false };
+        if request.bytes > 0 {
+            state.is_serving = true;
+            self.run(false, false, async move { serve_bytes(&log, feed, peer, request).await });
+        } else {
+            let block = BlockIndex(request.index);
+            match log.plan_proof(block, request.digest, request.hash, &mut state.tree) {
+                Some(plan) => self.read_answer(feed, peer, request, plan, false),
+                None => self.refuse(feed, peer, request),
+            }
+        }
+        self.take_answers();
+        true
+    }
+
+    fn read_answer(&mut self, feed: u64, peer: PeerId, request: Request, plan: ProofPlan, may_wait: bool) {
+        let Some(slot) = self.feeds.get_mut(&feed) else { return };
+        let Some(log) = slot.log() else { return };
+        if let Some(state) = slot.replicator.peer_mut(peer) {
+            state.is_serving = true;
+        }
+        let is_native = log.io().is_native();
+        let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
+        self.run(is_native, may_wait, async move {
+            let result = log.serve(&io, BlockIndex(request.index), request.hash, &plan).await;
+            Completion::Served { feed, peer, request, result }
+        });
+    }
+
+    /// Answers that were ready at once are sent at once, so that the output's length is known for the next.
+    fn take_answers(&mut self) {
+        while let Some(Completion::Served { .. }) = self.done.back() {
+            if let Some(completion) = self.done.pop_back() {
+                self.complete(completion);
+            }
+        }
+    }
+
+    pub(super) fn served(
+        &mut self,
+        feed: u64,
+        peer: PeerId,
+        request: Request,
+        result: Result<Option<Served>, FeedError>,
+    ) {
+        let Some(slot) = self.feeds.get_mut(&feed) else { return };
+        let Some(log) = slot.log() else { return };
+        let Some(state) = slot.replicator.peer_mut(peer) else { return };
+        state.is_serving = false;
+        if let Some(place) = slot.channels.get(&peer) {
+            self.dirty_streams.insert(place.stream);
+        }
+        match result {
+            Ok(Some(served)) => self.send_answer(feed, peer, request, served),
+            Err(FeedError::Store(StoreError::WouldBlock)) => {
+                match log.plan_proof(BlockIndex(request.index), request.digest, request.hash, &mut state.tree) {
+                    Some(plan) => self.read_answer(feed, peer, request, plan, true),
+                    None => self.refuse(feed, peer, request),
+                }
+            }
+            // Ours is broken or gone; the remote is told so and may ask somebody else.
+            Ok(None) | Err(_) => self.refuse(feed, peer, request),
+        }
+    }
+
+    fn send_answer(&mut self, feed: u64, peer: PeerId, request: Request, served: Served) {
+        let Some(slot) = self.feeds.get_mut(&feed) else { return };
+        if let Some(value) = &served.value {
+            let size = u64::try_from(value.len()).unwrap_or(0);
+            let [_, _, blocks, bytes] = &mut slot.totals;
+            (*blocks, *bytes) = (*blocks + 1, *bytes + size);
+            if let Some(state) = slot.replicator.peer_mut(peer) {
+                state.stats.uploaded_blocks += 1;
+                state.stats.uploaded_bytes += size;
+            }
+            if slot.tells_uploads {
+                let values = [feed.into(), request.index.into(), value.clone().into(), peer.0.into()];
+                self.queue.push(Kind::Upload, values);
+            }
+        }
+        slot.replicator.note_sent(peer, request.index);
+        let Served { value, nodes, signature } = served;
+        self.send(feed, peer, Message::Data { index: request.index, value, nodes, signature });
+    }
+
+    fn refuse(&mut self, feed: u64, peer: PeerId, request: Request) {
+        self.send(feed, peer, Message::Unhave { start: request.index, length: None });
+    }
+}
+
+/// Where the byte is, if we know; else what was asked for besides.
+async fn serve_bytes(log: &crate::feed::Feed, feed: u64, peer: PeerId, mut request: Request) -> Completion {
+    if let Ok(Sought::Block { index, .. }) = log.seek(log.io(), request.bytes).await {
+        (request.index, request.digest) = (index, 0);
+    }
+    request.bytes = 0;
+    let block = BlockIndex(request.index);
+    let plan = log.plan_proof(block, request.digest, request.hash, &mut crate::log::tree::RemoteTree::default());
+    let result = match plan {
+        Some(plan) => log.serve(log.io(), block, request.hash, &plan).await,
+        None => Ok(None),
+    };
+    Completion::Served { feed, peer, request, result }
+}

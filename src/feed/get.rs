@@ -1,0 +1,97 @@
+//! Get: blocks that are held, checked against their hashes.
+
+use bytes::Bytes;
+
+use super::{Cursor, Feed, FeedError};
+use crate::math::crypto::{Node, leaf_hash, leaf_hashes};
+use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
+use crate::store::{File, Io, layout, record};
+
+/// The largest block, in bytes: what one frame can carry.
+pub const MAX_BLOCK_SIZE: usize = 8 * 1024 * 1024;
+
+impl Feed {
+    /// The block, or None if it is not held. `io` says whether to wait for the device.
+    pub async fn get(&self, io: &Io, block: BlockIndex) -> Result<Option<Bytes>, FeedError> {
+        if !self.has(block) {
+            return Ok(None);
+        }
+        let (offset, leaf) = self.locate(io, block).await?;
+        let data = self.read_data(io, block, offset, leaf.size).await?;
+        if leaf_hash(&data) != leaf.hash {
+            return Err(FeedError::BadBlock(block));
+        }
+        Ok(Some(data))
+    }
+
+    /// The blocks `start..end`, all of which must be held; None if one is not.
+    pub async fn get_batch(&self, io: &Io, start: u64, end: u64) -> Result<Option<Vec<Bytes>>, FeedError> {
+        if self.count(start, end) != end.saturating_sub(start) {
+            return Ok(None);
+        }
+        if start >= end {
+            return Ok(Some(Vec::new()));
+        }
+        let (offset, _) = self.locate(io, BlockIndex(start)).await?;
+        let leaves = self.read_leaves(io, start, end).await?;
+        let total = leaves.iter().map(|leaf| leaf.size).sum();
+        let mut data = self.read_data(io, BlockIndex(start), offset, total).await?;
+        let blocks: Vec<Bytes> =
+            leaves.iter().map(|leaf| data.split_to(usize::try_from(leaf.size).unwrap_or(0).min(data.len()))).collect();
+        let hashes = leaf_hashes(&blocks.iter().map(|block| &**block).collect::<Vec<_>>());
+        match leaves.iter().zip(hashes).find(|(leaf, hash)| leaf.hash != *hash) {
+            Some((leaf, _)) => Err(FeedError::BadBlock(BlockIndex(leaf.index.0 / 2))),
+            None => Ok(Some(blocks)),
+        }
+    }
+
+    /// Where a held block begins in the data file, and its leaf.
+    pub(super) async fn locate(&self, io: &Io, block: BlockIndex) -> Result<(u64, Node), FeedError> {
+        let cursor = self.state.lock().cursor.filter(|cursor| cursor.block == block);
+        let (offset, leaf) = match cursor {
+            Some(cursor) => (cursor.offset, self.node(io, block.leaf()).await?),
+            None => {
+                let mut indexes: Vec<NodeIndex> = full_roots(block.0).collect();
+                indexes.push(block.leaf());
+                let nodes = self.nodes(io, &indexes).await?;
+                let leaf = nodes.last().copied().ok_or(FeedError::NodeMissing(block.leaf().0))?;
+                let sum = nodes.iter().fold(0u64, |sum, node| sum.saturating_add(node.size));
+                (sum.saturating_sub(leaf.size), leaf)
+            }
+        };
+        let next = Cursor { block: BlockIndex(block.0 + 1), offset: offset.saturating_add(leaf.size) };
+        self.state.lock().cursor = Some(next);
+        Ok((offset, leaf))
+    }
+
+    /// Reads data of a length that a node told; one that cannot be is damage, not an allocation.
+    async fn read_data(&self, io: &Io, block: BlockIndex, offset: u64, size: u64) -> Result<Bytes, FeedError> {
+        let bad = FeedError::BadBlock(block);
+        if size > self.byte_len() {
+            return Err(bad);
+        }
+        let size = usize::try_from(size).map_err(|_| bad.clone())?;
+        if size == 0 {
+            return Ok(Bytes::new());
+        }
+        io.read(File::Data, offset, size).await?.ok_or(bad)
+    }
+
+    /// The leaves of `start..end` in one read: they lie 80 bytes apart.
+    async fn read_leaves(&self, io: &Io, start: u64, end: u64) -> Result<Vec<Node>, FeedError> {
+        let first = BlockIndex(start).leaf();
+        let missing = FeedError::NodeMissing(first.0);
+        let count = usize::try_from(end - start).map_err(|_| missing.clone())?;
+        let size = count.saturating_mul(2 * layout::NODE_LEN) - layout::NODE_LEN;
+        let bytes = io.read(File::Tree, layout::node_offset(first), size).await?.ok_or(missing)?;
+        bytes
+            .chunks(2 * layout::NODE_LEN)
+            .zip(start..end)
+            .map(|(pair, block)| {
+                let index = BlockIndex(block).leaf();
+                let leaf = pair.get(..layout::NODE_LEN).and_then(|leaf| record::decode_node(index, leaf).ok().flatten());
+                leaf.ok_or(FeedError::NodeMissing(index.0))
+            })
+            .collect()
+    }
+}

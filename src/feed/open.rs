@@ -1,0 +1,238 @@
+//! Open: from six files, or none, to a feed. Believes nothing that it can check, and never destroys.
+//!
+//! ```text
+//! key, secret_key ── who are we?          wrong or damaged: an error, nothing touched
+//! lock            ── are we alone?
+//! headers         ── is it our format?    another: an error, nothing touched; blank: write ours
+//! bitfield        ── how long?            checked against tree and signatures (recover.rs)
+//! ```
+//! New keys are written secret first, so that no crash leaves a log that nobody can write.
+//! Source: hypercore@9.12.0 index.js `_open`, lib/storage.js `open`.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::nodes::NodeCache;
+use super::{Feed, FeedError, State};
+use crate::log::bitfield::Bitfield;
+use crate::log::merkle::Roots;
+use crate::log::tree;
+use crate::math::crypto::{KeyPair, PublicKey};
+use crate::store::record::{Header, PageSize};
+use crate::store::{File, Io, StoreError, Write, layout};
+
+/// Bitfield pages read at a time.
+const PAGES_A_READ: usize = 32;
+
+/// What the caller wants of a storage.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// The public key, if known.
+    pub key: Option<[u8; 32]>,
+    /// The secret key, if known: seed and public key.
+    pub secret_key: Option<[u8; 64]>,
+    /// Make a new log where none is.
+    pub create_if_missing: bool,
+    /// Start anew, whatever is there.
+    pub overwrite: bool,
+    /// Start anew if another log is there.
+    pub force: bool,
+    /// Keep a new secret key in the storage.
+    pub store_secret_key: bool,
+    /// False for a static log, which has no signatures.
+    pub live: bool,
+    /// 32 random bytes: the seed of a new key pair.
+    pub seed: [u8; 32],
+}
+
+/// Who a feed is, before its other files are looked at.
+struct Identity {
+    key: Option<[u8; 32]>,
+    stored_key: Option<[u8; 32]>,
+    secret_key: Option<[u8; 64]>,
+    overwrite: bool,
+}
+
+struct Pages {
+    size: PageSize,
+    bitfield: Bitfield,
+}
+
+/// Opens the log on `io`; `found` is told the public key before any file but `key` is asked for.
+pub async fn open(io: Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)) -> Result<Feed, FeedError> {
+    let opened = open_files(&io, options, found).await;
+    if opened.is_err() {
+        // The error that matters is the one of the open; closing only gives the lock back.
+        io.close().await.ok();
+    }
+    let state = opened?;
+    Ok(Feed { io, state: Mutex::new(state) })
+}
+
+async fn open_files(
+    io: &Io,
+    options: OpenOptions,
+    found: impl Fn(Option<[u8; 32]>),
+) -> Result<State, FeedError> {
+    let stored_key = read_exact::<32>(io, File::Key).await?;
+    let mut identity = identify(&options, stored_key)?;
+    found(identity.key);
+    if identity.stored_key.is_none() && !identity.overwrite && restore_key(io, &options, &mut identity).await? {
+        found(identity.key);
+    }
+    io.lock(true).await?;
+    complete_secret_key(io, &options, &mut identity).await?;
+    let pages = read_pages(io, identity.overwrite).await?;
+    let state = state_of(io, &options, &identity, pages.bitfield).await?;
+    write_keys(io, &options, &identity).await?;
+    write_headers(io, pages.size).await?;
+    if identity.overwrite {
+        io.truncate(File::Bitfield, layout::HEADER_END).await?;
+    }
+    Ok(state)
+}
+
+/// Which key this feed has, from what the caller says and what is stored.
+fn identify(options: &OpenOptions, stored_key: Option<[u8; 32]>) -> Result<Identity, FeedError> {
+    let differs = matches!((options.key, stored_key), (Some(wanted), Some(stored)) if wanted != stored);
+    let overwrite = options.overwrite || (options.force && differs);
+    if differs && !overwrite {
+        return Err(FeedError::OtherKey);
+    }
+    let stored_key = stored_key.filter(|_| !overwrite);
+    let mut identity =
+        Identity { key: options.key.or(stored_key), stored_key, secret_key: options.secret_key, overwrite };
+    if identity.key.is_none() {
+        if !options.create_if_missing {
+            return Err(FeedError::NothingStored);
+        }
+        identity.key = identity.secret_key.as_ref().map(public_half);
+    }
+    if identity.key.is_none() && options.live {
+        let pair = KeyPair::from_seed(&options.seed);
+        identity.key = Some(pair.public_key());
+        identity.secret_key = Some(pair.secret_key());
+    }
+    Ok(identity)
+}
+
+/// A log whose `key` is gone or short is damaged, not absent. Its secret key, if whole, ends with the public key; else
+/// its other files must not be taken for a new feed's. True if the key was found again.
+async fn restore_key(io: &Io, options: &OpenOptions, identity: &mut Identity) -> Result<bool, FeedError> {
+    let key_len = io.len(File::Key).await?.unwrap_or(0);
+    let tree_len = io.len(File::Tree).await?.unwrap_or(0);
+    if options.key.is_some() || (key_len == 0 && tree_len <= layout::HEADER_END) {
+        return Ok(false);
+    }
+    let secret = read_exact::<64>(io, File::SecretKey).await?;
+    let pair = secret.as_ref().and_then(KeyPair::from_secret_key).ok_or(FeedError::KeyMissing)?;
+    identity.key = Some(pair.public_key());
+    identity.secret_key = secret;
+    Ok(true)
+}
+
+async fn complete_secret_key(io: &Io, options: &OpenOptions, identity: &mut Identity) -> Result<(), FeedError> {
+    let stored = read_exact::<64>(io, File::SecretKey).await?.filter(|_| !identity.overwrite);
+    identity.secret_key = options.secret_key.or(stored).or(identity.secret_key);
+    match (&identity.secret_key, identity.key) {
+        (Some(secret), Some(key)) if public_half(secret) != key || KeyPair::from_secret_key(secret).is_none() => {
+            Err(FeedError::KeyMismatch)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The public key that a 64-byte secret key ends with.
+fn public_half(secret_key: &[u8; 64]) -> [u8; 32] {
+    let mut public = [0; 32];
+    public.copy_from_slice(secret_key.split_at(32).1);
+    public
+}
+
+async fn read_exact<const N: usize>(io: &Io, file: File) -> Result<Option<[u8; N]>, StoreError> {
+    let bytes = io.read(file, 0, N).await?;
+    Ok(bytes.and_then(|bytes| <[u8; N]>::try_from(&*bytes).ok()))
+}
+
+/// Checks the three headers and reads the bitfield.
+async fn read_pages(io: &Io, overwrite: bool) -> Result<Pages, FeedError> {
+    let mut size = PageSize::default();
+    for expected in headers(size) {
+        let head = io.read_up_to(expected.file(), 0, layout::HEADER_LEN).await?;
+        let found = expected.check(&head).map_err(|_| FeedError::Header(expected.file().name()))?;
+        if let Some(Header::Bitfield(found)) = found {
+            size = found;
+        }
+    }
+    let content = if overwrite { Bytes::new() } else { read_content(io, size).await? };
+    Ok(Pages { size, bitfield: Bitfield::load(usize::from(size.bytes()), &content) })
+}
+
+const fn headers(size: PageSize) -> [Header; 3] {
+    [Header::Bitfield(size), Header::Signatures, Header::Tree]
+}
+
+/// All pages of the bitfield, without its header.
+async fn read_content(io: &Io, size: PageSize) -> Result<Bytes, FeedError> {
+    let step = usize::from(size.bytes()) * PAGES_A_READ;
+    let mut content = Vec::new();
+    for page in (0u64..).step_by(PAGES_A_READ) {
+        let part = io.read_up_to(File::Bitfield, layout::page_offset(page, size.bytes()), step).await?;
+        content.extend_from_slice(&part);
+        if part.len() < step {
+            break;
+        }
+    }
+    Ok(Bytes::from(content))
+}
+
+async fn state_of(
+    io: &Io,
+    options: &OpenOptions,
+    identity: &Identity,
+    bitfield: Bitfield,
+) -> Result<State, FeedError> {
+    let len = tree::blocks(&bitfield);
+    let mut state = State {
+        key: identity.key,
+        public_key: identity.key.as_ref().map(PublicKey::new),
+        pair: identity.secret_key.as_ref().and_then(KeyPair::from_secret_key),
+        signed: options.live,
+        may_fork: false,
+        roots: Roots::new(Vec::new()),
+        bitfield,
+        nodes: NodeCache::default(),
+        cursor: None,
+    };
+    state.settle(io, len).await?;
+    Ok(state)
+}
+
+async fn write_keys(io: &Io, options: &OpenOptions, identity: &Identity) -> Result<(), FeedError> {
+    let is_new_key = identity.key != identity.stored_key;
+    if let Some(secret) = identity.secret_key.filter(|_| options.store_secret_key) {
+        if is_new_key || read_exact::<64>(io, File::SecretKey).await? != Some(secret) {
+            write(io, File::SecretKey, &secret).await?;
+        }
+    }
+    match identity.key.filter(|_| is_new_key) {
+        Some(key) => write(io, File::Key, &key).await,
+        None => Ok(()),
+    }
+}
+
+/// Writes the headers that are not there yet; what is there was checked and stays.
+async fn write_headers(io: &Io, size: PageSize) -> Result<(), FeedError> {
+    for header in headers(size) {
+        let bytes = header.encode();
+        if io.read(header.file(), 0, layout::HEADER_LEN).await?.as_deref() != Some(&bytes) {
+            write(io, header.file(), &bytes).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write(io: &Io, file: File, bytes: &[u8]) -> Result<(), FeedError> {
+    let write = Write { file, offset: 0, data: vec![Bytes::copy_from_slice(bytes)] };
+    Ok(io.write_batch(vec![write]).await?)
+}

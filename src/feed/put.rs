@@ -1,0 +1,271 @@
+//! Put: blocks and nodes that remotes sent, checked before anything is written.
+//!
+//! A batch shares one draft: what an earlier item proved, a later one may rest on. Then data, tree and signatures are
+//! written as contiguous runs, then the bitfield, then all of it is published at once.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::nodes::NodeMap;
+use super::{Cursor, Feed, FeedError, State, node_writes, signature_write};
+use crate::log::merkle::Roots;
+use crate::log::stage::Stage;
+use crate::log::proof::{self, Claim, Finding, ProofError};
+use crate::math::crypto::{self, Hash, Node, SignatureBytes, leaf_hashes};
+use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
+use crate::store::{File, Write};
+
+/// One `data` message: a block with its proof, or only the proof.
+#[derive(Clone, Debug)]
+pub struct Put {
+    /// The block that it is about.
+    pub block: BlockIndex,
+    /// Its bytes, if they were asked for.
+    pub value: Option<Bytes>,
+    /// Siblings and roots; without a value the leaf comes first.
+    pub nodes: Vec<Node>,
+    /// The writer's signature, if the proof reaches the roots.
+    pub signature: Option<SignatureBytes>,
+}
+
+/// A block that was not held before.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Its place.
+    pub block: BlockIndex,
+    /// Its bytes.
+    pub value: Bytes,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct PutReport {
+    /// For each item, in order: whether its proof held.
+    pub results: Vec<Result<(), ProofError>>,
+    /// Blocks that are new here, in order.
+    pub arrivals: Vec<Arrival>,
+    /// The new length in blocks and bytes, if the log grew.
+    pub grown: Option<(u64, u64)>,
+}
+
+#[derive(Default)]
+struct Draft {
+    nodes: NodeMap,
+    new_blocks: HashSet<u64>,
+    data: Vec<(u64, Bytes)>,
+    arrivals: Vec<Arrival>,
+    signatures: Vec<(BlockIndex, SignatureBytes)>,
+    roots: Option<Roots>,
+    signed: Option<bool>,
+    cursor: Option<Cursor>,
+    repaired: bool,
+}
+
+impl Feed {
+    /// Checks a batch and keeps what holds. An error is the disk's; then nothing has changed.
+    pub async fn put(&self, items: Vec<Put>) -> Result<PutReport, FeedError> {
+        let values: Vec<&[u8]> = items.iter().filter_map(|item| item.value.as_deref()).collect();
+        let mut hashes = leaf_hashes(&values).into_iter();
+        let mut draft = Draft { cursor: self.state.lock().cursor, ..Draft::default() };
+        let mut results = Vec::with_capacity(items.len());
+        for item in items {
+            let hash = item.value.as_ref().and_then(|_| hashes.next());
+            results.push(match self.admit(&mut draft, item, hash).await {
+                Ok(()) => Ok(()),
+                Err(FeedError::Proof(error)) => Err(error),
+                Err(error) => return Err(error),
+            });
+        }
+        self.commit(draft, results).await
+    }
+
+    async fn commit(&self, mut draft: Draft, results: Vec<Result<(), ProofError>>) -> Result<PutReport, FeedError> {
+        let writes = draft.writes();
+        if !writes.is_empty() {
+            self.io.write_batch(writes).await?;
+        }
+        let stage = {
+            let state = self.state.lock();
+            let mut stage = Stage::new();
+            for arrival in &draft.arrivals {
+                stage.set(&state.bitfield, arrival.block.0, true);
+            }
+            for index in draft.nodes.keys() {
+                stage.set_node(&state.bitfield, *index, true);
+            }
+            stage
+        };
+        self.write_pages(&stage).await?;
+        let mut state = self.state.lock();
+        state.bitfield.apply(stage);
+        let (arrivals, grown) = state.publish(draft);
+        Ok(PutReport { results, arrivals, grown })
+    }
+
+    /// Checks one item against what is committed and what the draft already holds.
+    async fn admit(&self, draft: &mut Draft, item: Put, hash: Option<Hash>) -> Result<(), FeedError> {
+        let Put { block, value, nodes, signature } = item;
+        let leaf = value.as_ref().zip(hash).map(|(value, hash)| leaf_of(block, value, hash));
+        let claim = Claim { block, leaf, nodes, signature };
+        let was_held = draft.holds(&self.state.lock(), block.leaf());
+        let plan = {
+            let state = self.state.lock();
+            proof::plan(&claim, |index| draft.holds(&state, index))?
+        };
+        let ours = self.fetch(draft, plan.needs()).await?;
+        let finding = proof::finish(&plan, &claim, |index| ours.get(&index).copied())?;
+        self.check_roots(draft, &claim, &finding)?;
+        draft.nodes.extend(finding.nodes.into_iter().map(|node| (node.index, node)));
+        match (value, leaf) {
+            (Some(value), Some(leaf)) => self.place(draft, leaf, value, was_held).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Nodes of ours: from the draft where it has them, else from the committed tree.
+    async fn fetch(&self, draft: &Draft, indexes: impl Iterator<Item = NodeIndex>) -> Result<NodeMap, FeedError> {
+        let mut ours = NodeMap::default();
+        let mut rest = Vec::new();
+        for index in indexes {
+            match draft.nodes.get(&index) {
+                Some(node) => drop(ours.insert(index, *node)),
+                None => rest.push(index),
+            }
+        }
+        let nodes = self.nodes(&self.io, &rest).await?;
+        ours.extend(nodes.into_iter().map(|node| (node.index, node)));
+        Ok(ours)
+    }
+
+    /// A proof that ended at the roots needs the writer's signature, or, in a static feed, the key itself.
+    fn check_roots(&self, draft: &mut Draft, claim: &Claim, finding: &Finding) -> Result<(), ProofError> {
+        let (Some((hash, len)), Some(roots)) = (finding.tree(), &finding.roots) else { return Ok(()) };
+        let state = self.state.lock();
+        state.check_tree(&hash, len, claim.signature.as_ref(), draft.signed)?;
+        draft.signed = Some(claim.signature.is_some());
+        if let (Some(signature), Some(last)) = (claim.signature, len.checked_sub(1)) {
+            draft.signatures.push((BlockIndex(last), signature));
+        }
+        let known = draft.roots.as_ref().map_or(state.roots.len(), Roots::len);
+        if len > known {
+            draft.roots = Some(Roots::new(roots.clone()));
+        }
+        Ok(())
+    }
+
+    /// Finds where a proven block goes, and corrects sizes that an earlier proof without value could not prove (Q2).
+    async fn place(&self, draft: &mut Draft, leaf: Node, value: Bytes, was_held: bool) -> Result<(), FeedError> {
+        let block = BlockIndex(leaf.index.0 / 2);
+        if draft.new_blocks.contains(&block.0) || self.has(block) {
+            return Ok(());
+        }
+        if was_held {
+            self.repair(draft, leaf).await?;
+        }
+        let offset = match draft.cursor.filter(|cursor| cursor.block == block) {
+            Some(cursor) => cursor.offset,
+            None => self.offset_of(draft, leaf).await?,
+        };
+        draft.cursor = Some(Cursor { block: BlockIndex(block.0 + 1), offset: offset.saturating_add(leaf.size) });
+        draft.new_blocks.insert(block.0);
+        if !value.is_empty() {
+            draft.data.push((offset, value.clone()));
+        }
+        draft.arrivals.push(Arrival { block, value });
+        Ok(())
+    }
+
+    /// Offset from nodes whose sizes are proven: for the right one of two leaves that is their parent, not the left leaf.
+    async fn offset_of(&self, draft: &Draft, leaf: Node) -> Result<u64, FeedError> {
+        let block = leaf.index.0 / 2;
+        let is_right = block % 2 == 1;
+        let roots = full_roots(block - u64::from(is_right));
+        let parent = is_right.then(|| leaf.index.parent());
+        let nodes = self.fetch(draft, roots.chain(parent)).await?;
+        let sum = nodes.values().fold(0u64, |sum, node| sum.saturating_add(node.size));
+        Ok(if is_right { sum.saturating_sub(leaf.size) } else { sum })
+    }
+
+    async fn repair(&self, draft: &mut Draft, leaf: Node) -> Result<(), FeedError> {
+        let stored = self.fetch(draft, std::iter::once(leaf.index)).await?;
+        if stored.get(&leaf.index).is_some_and(|stored| stored.size == leaf.size) {
+            return Ok(());
+        }
+        let (parent, sibling) = (leaf.index.parent(), leaf.index.sibling());
+        let family = self.fetch(draft, [parent, sibling].into_iter()).await?;
+        draft.nodes.insert(leaf.index, leaf);
+        if let (Some(parent), Some(sibling)) = (family.get(&parent), family.get(&sibling)) {
+            let size = parent.size.saturating_sub(leaf.size);
+            draft.nodes.insert(sibling.index, Node { size, ..*sibling });
+        }
+        draft.repaired = true;
+        Ok(())
+    }
+}
+
+fn leaf_of(block: BlockIndex, value: &Bytes, hash: Hash) -> Node {
+    Node { index: block.leaf(), hash, size: u64::try_from(value.len()).unwrap_or(u64::MAX) }
+}
+
+impl Draft {
+    fn holds(&self, state: &State, index: NodeIndex) -> bool {
+        self.nodes.contains_key(&index) || state.bitfield.has_node(index)
+    }
+
+    /// Data, tree, signatures, in this order; blocks that touch become one write.
+    fn writes(&mut self) -> Vec<Write> {
+        self.data.sort_unstable_by_key(|(offset, _)| *offset);
+        let touch = |a: &(u64, Bytes), b: &(u64, Bytes)| a.0 + u64::try_from(a.1.len()).unwrap_or(0) == b.0;
+        let mut writes: Vec<Write> = self
+            .data
+            .chunk_by(touch)
+            .filter_map(|run| {
+                let (offset, _) = run.first()?;
+                let data = run.iter().map(|(_, value)| value.clone()).collect();
+                Some(Write { file: File::Data, offset: *offset, data })
+            })
+            .collect();
+        writes.extend(node_writes(self.nodes.values().copied().collect()));
+        writes.extend(self.signatures.iter().map(|(last, signature)| signature_write(*last, signature)));
+        writes
+    }
+}
+
+impl State {
+    /// The roots' hash of a log of `len` blocks must be signed, or be the key of a static feed.
+    pub(super) fn check_tree(
+        &self,
+        hash: &Hash,
+        len: u64,
+        signature: Option<&SignatureBytes>,
+        signed: Option<bool>,
+    ) -> Result<(), ProofError> {
+        let known = signed.unwrap_or(self.signed && self.roots.len() > 0);
+        match signature {
+            Some(signature) if self.verifies(hash, len, signature) => Ok(()),
+            Some(_) => Err(ProofError::BadSignature),
+            None if known => Err(ProofError::Unsigned),
+            None if self.key.as_ref() == Some(hash) => Ok(()),
+            None => Err(ProofError::Mismatch(BlockIndex(len).leaf())),
+        }
+    }
+
+    /// Version 9 signs hash and length; version 8 signed the hash alone.
+    pub(super) fn verifies(&self, hash: &Hash, len: u64, signature: &SignatureBytes) -> bool {
+        self.public_key
+            .as_ref()
+            .is_some_and(|key| key.verify(&crypto::signable(hash, len), signature) || key.verify(hash, signature))
+    }
+
+    fn publish(&mut self, draft: Draft) -> (Vec<Arrival>, Option<(u64, u64)>) {
+        draft.nodes.into_values().for_each(|node| self.nodes.insert(node));
+        self.cursor = if draft.repaired { None } else { draft.cursor };
+        self.signed = draft.signed.unwrap_or(self.signed);
+        let grown = draft.roots.map(|roots| {
+            self.roots = roots;
+            (self.roots.len(), self.roots.byte_len())
+        });
+        (draft.arrivals, grown)
+    }
+}

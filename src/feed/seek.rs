@@ -1,0 +1,89 @@
+//! Seek: which block holds a byte.
+
+use super::{Feed, FeedError};
+use crate::math::flat::{NodeIndex, full_roots};
+use crate::store::Io;
+
+/// How far the held nodes lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// The block, and the byte's place inside it.
+    Block {
+        /// The block's index; the length if the byte is the end of the log.
+        index: u64,
+        /// Bytes into the block.
+        offset: u64,
+    },
+    /// It is in one of the blocks `start..end`; their sizes are not known.
+    Within {
+        /// First block.
+        start: u64,
+        /// One past the last block.
+        end: u64,
+    },
+}
+
+/// The smallest subtree known to hold the byte.
+#[derive(Clone, Copy)]
+struct Spot {
+    node: NodeIndex,
+    size: Option<u64>,
+    offset: u64,
+}
+
+impl Feed {
+    /// Looks for the byte at `bytes` from the start. This verb must look before it steps: one read a level.
+    pub async fn seek(&self, io: &Io, bytes: u64) -> Result<Sought, FeedError> {
+        if bytes == self.byte_len() {
+            return Ok(Sought::Block { index: self.len(), offset: 0 });
+        }
+        let mut spot = self.seek_root(io, bytes).await?;
+        while !spot.node.is_leaf() {
+            match self.seek_down(io, spot).await? {
+                Some(next) => spot = next,
+                None => break,
+            }
+        }
+        let start = spot.node.left_span().0 / 2;
+        Ok(if spot.node.is_leaf() {
+            Sought::Block { index: start, offset: spot.offset }
+        } else {
+            Sought::Within { start, end: spot.node.right_span().0 / 2 + 1 }
+        })
+    }
+
+    async fn seek_root(&self, io: &Io, bytes: u64) -> Result<Spot, FeedError> {
+        let roots: Vec<NodeIndex> = full_roots(self.len()).collect();
+        let mut offset = bytes;
+        for root in self.nodes(io, &roots).await? {
+            if offset < root.size {
+                return Ok(Spot { node: root.index, size: Some(root.size), offset });
+            }
+            offset -= root.size;
+        }
+        Err(FeedError::OutOfBounds)
+    }
+
+    /// One level down, or None if neither child's size is known.
+    async fn seek_down(&self, io: &Io, spot: Spot) -> Result<Option<Spot>, FeedError> {
+        let (Some(left), Some(right)) = (spot.node.left_child(), spot.node.right_child()) else { return Ok(None) };
+        let left_size = self.held_size(io, left).await?;
+        let right_size = match (left_size, spot.size) {
+            (Some(left), Some(all)) => Some(all.saturating_sub(left)),
+            _ => self.held_size(io, right).await?,
+        };
+        let left_size = left_size.or_else(|| Some(spot.size?.saturating_sub(right_size?)));
+        Ok(left_size.map(|size| {
+            if spot.offset < size {
+                Spot { node: left, size: Some(size), offset: spot.offset }
+            } else {
+                Spot { node: right, size: right_size, offset: spot.offset - size }
+            }
+        }))
+    }
+
+    async fn held_size(&self, io: &Io, index: NodeIndex) -> Result<Option<u64>, FeedError> {
+        let is_held = self.state.lock().bitfield.has_node(index);
+        if is_held { Ok(Some(self.node(io, index).await?.size)) } else { Ok(None) }
+    }
+}

@@ -1,0 +1,110 @@
+//! Values over the border.
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{Array, Buffer, BufferSlice, JsValue, Null, ToNapiValue, Unknown};
+use napi::{Env, Error, Result};
+
+use crate::engine::{Event, Value};
+use crate::store::mailbox::{Op, Request};
+
+/// Exactly N bytes, or an error.
+pub fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+    <[u8; N]>::try_from(bytes).map_err(|_| Error::from_reason(format!("Expected {N} bytes, got {}", bytes.len())))
+}
+
+/// The same for a Buffer that may be missing.
+pub fn maybe_array<const N: usize>(bytes: Option<&Buffer>) -> Result<Option<[u8; N]>> {
+    bytes.map(|bytes| array(bytes)).transpose()
+}
+
+/// A whole number that JavaScript has checked.
+pub fn number(value: f64) -> u64 {
+    value as u64
+}
+
+/// A number, or -1 for none.
+pub fn maybe_number(value: f64) -> Option<u64> {
+    (value >= 0.0).then_some(value as u64)
+}
+
+/// Events as arrays: kind, values.
+pub fn events(env: &Env, events: Vec<Event>) -> Result<Array<'_>> {
+    let mut list = env.create_array(len(events.len()))?;
+    for (place, event) in events.into_iter().enumerate() {
+        let mut entry = env.create_array(len(event.values.len() + 1))?;
+        entry.set(0, event.kind as u32)?;
+        for (at, value) in event.values.into_iter().enumerate() {
+            set(env, &mut entry, len(at + 1), value)?;
+        }
+        list.set(len(place), entry)?;
+    }
+    Ok(list)
+}
+
+fn len(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+fn set(env: &Env, entry: &mut Array<'_>, at: u32, value: Value) -> Result<()> {
+    match value {
+        Value::Null => entry.set(at, Null),
+        Value::Bool(value) => entry.set(at, value),
+        Value::Number(number) => entry.set(at, number as f64),
+        Value::Signed(number) => entry.set(at, number),
+        Value::Text(text) => entry.set(at, text),
+        Value::Bytes(bytes) => entry.set(at, buffer(env, &bytes)?),
+        Value::Blocks(blocks) => {
+            let blocks = blocks.iter().map(|block| buffer(env, block)).collect::<Result<Vec<_>>>()?;
+            entry.set(at, blocks)
+        }
+        Value::Names(names) => entry.set(at, names),
+        Value::Requests(requests) => {
+            let mut list = env.create_array(len(requests.len()))?;
+            for (place, request) in requests.into_iter().enumerate() {
+                list.set(len(place), storage_request(env, request)?)?;
+            }
+            entry.set(at, list)
+        }
+    }
+}
+
+fn buffer<'env>(env: &'env Env, bytes: &[u8]) -> Result<BufferSlice<'env>> {
+    BufferSlice::copy_from(env, bytes)
+}
+
+/// A request to a JavaScript storage: id, operation, file, offset, argument.
+fn storage_request(env: &Env, request: Request) -> Result<Array<'_>> {
+    let mut entry = env.create_array(5)?;
+    let (op, offset, size) = match &request.op {
+        Op::Read { offset, len } => (0, *offset, *len as f64),
+        Op::Write { offset, .. } => (1, *offset, 0.0),
+        Op::Clear { offset, len } => (2, *offset, *len as f64),
+        Op::Len => (3, 0, 0.0),
+        Op::Close => (4, 0, 0.0),
+        Op::Destroy => (5, 0, 0.0),
+    };
+    entry.set(0, request.id as f64)?;
+    entry.set(1, op)?;
+    entry.set(2, request.file as u32)?;
+    entry.set(3, offset as f64)?;
+    match request.op {
+        Op::Write { data, .. } => entry.set(4, buffer(env, &joined(&data))?)?,
+        _ => entry.set(4, size)?,
+    }
+    Ok(entry)
+}
+
+fn joined(parts: &[Bytes]) -> Bytes {
+    match parts {
+        [one] => one.clone(),
+        parts => parts.concat().into(),
+    }
+}
+
+/// A Buffer, or whether events wait.
+pub fn buffer_or_flag<'env>(env: &'env Env, block: std::result::Result<Bytes, bool>) -> Result<Unknown<'env>> {
+    match block {
+        Ok(block) => Ok(buffer(env, &block)?.to_unknown()),
+        Err(more) => more.into_unknown(env),
+    }
+}

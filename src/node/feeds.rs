@@ -1,0 +1,271 @@
+//! Feeds: what JavaScript calls on one.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{Array, Buffer, Either, External, Unknown};
+use napi::{Env, Error, Result};
+use napi_derive::napi;
+
+use super::convert::{buffer_or_flag, maybe_array, maybe_number, number};
+use super::{EngineRef, MemoryRef};
+use crate::engine::{Failure, FeedHandle, FeedOptions, Got, Place, dice};
+use crate::feed::OpenOptions;
+use crate::replicate::{Range, UpdateWait};
+use crate::store::StoreError;
+use crate::store::mailbox::{Abilities, Answer};
+
+/// A feed's handle.
+pub type FeedRef = External<FeedHandle>;
+
+/// Where a feed's files are: a directory, or abilities of a JavaScript storage.
+#[napi(object)]
+pub struct StorageSpec {
+    /// 'disk' or 'js'.
+    pub kind: String,
+    /// The directory of a 'disk'.
+    pub path: Option<String>,
+    /// A 'js' storage has `del`.
+    pub can_clear: Option<bool>,
+    /// A 'js' storage has `stat`.
+    pub can_stat: Option<bool>,
+}
+
+/// What `feedOpen` is told.
+#[napi(object)]
+pub struct OpenSpec {
+    /// Public key.
+    pub key: Option<Buffer>,
+    /// Secret key.
+    pub secret_key: Option<Buffer>,
+    /// Make a new log where none is.
+    pub create_if_missing: bool,
+    /// Start anew.
+    pub overwrite: bool,
+    /// Start anew if another log is there.
+    pub force: bool,
+    /// Keep the secret key in the storage.
+    pub store_secret_key: bool,
+    /// False for a static log.
+    pub live: bool,
+}
+
+/// Makes a feed; `storage` is a directory or abilities, or a native memory storage.
+#[napi(catch_unwind)]
+pub fn feed_new(engine: &EngineRef, id: f64, storage: Either<&MemoryRef, StorageSpec>, sparse: bool) -> FeedRef {
+    let place = match storage {
+        Either::A(memory) => Place::Memory(Arc::clone(memory)),
+        Either::B(spec) if spec.kind == "disk" => Place::Disk(spec.path.unwrap_or_default().into()),
+        Either::B(spec) => Place::Elsewhere(Abilities {
+            can_clear: spec.can_clear.unwrap_or(false),
+            can_stat: spec.can_stat.unwrap_or(false),
+        }),
+    };
+    External::new(FeedHandle::new(engine, number(id), place, FeedOptions { sparse }))
+}
+
+/// Opens a feed.
+#[napi(catch_unwind)]
+pub fn feed_open(feed: &FeedRef, op: f64, spec: OpenSpec) -> Result<bool> {
+    let options = OpenOptions {
+        key: maybe_array(spec.key.as_ref())?,
+        secret_key: maybe_array(spec.secret_key.as_ref())?,
+        create_if_missing: spec.create_if_missing,
+        overwrite: spec.overwrite,
+        force: spec.force,
+        store_secret_key: spec.store_secret_key,
+        live: spec.live,
+        seed: dice().map_err(|error| Error::from_reason(error.to_string()))?,
+    };
+    Ok(feed.open(number(op), options))
+}
+
+/// Appends blocks.
+#[napi(catch_unwind)]
+pub fn feed_append(feed: &FeedRef, op: f64, blocks: Array) -> Result<bool> {
+    let mut list = Vec::with_capacity(blocks.len() as usize);
+    for at in 0..blocks.len() {
+        let block: &[u8] = blocks.get(at)?.ok_or_else(|| Error::from_reason("Expected a Buffer"))?;
+        list.push(Bytes::copy_from_slice(block));
+    }
+    Ok(feed.append(number(op), list))
+}
+
+/// Gets a block.
+#[napi(catch_unwind)]
+pub fn feed_get<'env>(env: &'env Env, feed: &FeedRef, op: f64, index: f64, wait: bool) -> Result<Unknown<'env>> {
+    let block = match feed.get(number(op), number(index), wait) {
+        Got::Now(block) => Ok(block),
+        Got::Later(more) => Err(more),
+    };
+    buffer_or_flag(env, block)
+}
+
+/// Gets blocks that are held.
+#[napi(catch_unwind)]
+pub fn feed_get_batch(feed: &FeedRef, op: f64, start: f64, end: f64) -> bool {
+    feed.get_batch(number(op), number(start), number(end))
+}
+
+/// True if a range is held.
+#[napi(catch_unwind)]
+pub fn feed_has(feed: &FeedRef, start: f64, end: f64) -> bool {
+    feed.has(number(start), number(end))
+}
+
+/// How many blocks of a range are held.
+#[napi(catch_unwind)]
+pub fn feed_downloaded(feed: &FeedRef, start: f64, end: f64) -> f64 {
+    feed.count(number(start), number(end)) as f64
+}
+
+/// Waits for a length.
+#[napi(catch_unwind)]
+pub fn feed_update(feed: &FeedRef, op: f64, min_len: f64, hash: bool) -> bool {
+    feed.update(number(op), UpdateWait { min_len: number(min_len), hash })
+}
+
+/// Downloads a range, or a list of blocks.
+#[napi(catch_unwind)]
+pub fn feed_download(
+    feed: &FeedRef,
+    op: f64,
+    start: f64,
+    end: f64,
+    linear: bool,
+    hash: bool,
+    blocks: Option<Vec<f64>>,
+) -> bool {
+    let range = match blocks {
+        Some(blocks) => Range::Blocks(blocks.into_iter().map(number).collect()),
+        None => Range::Span { start: number(start), end: maybe_number(end), linear, hash },
+    };
+    feed.download(number(op), range)
+}
+
+/// A feed that is not sparse no longer downloads everything by itself.
+#[napi(catch_unwind)]
+pub fn feed_stop(feed: &FeedRef) {
+    feed.stop();
+}
+
+/// Looks for a byte.
+#[napi(catch_unwind)]
+pub fn feed_seek(feed: &FeedRef, op: f64, bytes: f64, start: f64, end: f64, wait: bool, hash: bool) -> bool {
+    feed.seek(number(op), number(bytes), number(start), maybe_number(end), wait, hash)
+}
+
+/// Gives up something that waits.
+#[napi(catch_unwind)]
+pub fn feed_cancel(feed: &FeedRef, op: f64, code: Option<String>, message: String) -> bool {
+    feed.cancel(number(op), Failure { code, message, foreign: 0 })
+}
+
+/// Gives up what waits inside a range.
+#[napi(catch_unwind)]
+pub fn feed_cancel_range(feed: &FeedRef, start: f64, end: f64) -> bool {
+    feed.cancel_range(number(start), number(end))
+}
+
+/// Gives up blocks.
+#[napi(catch_unwind)]
+pub fn feed_clear(feed: &FeedRef, op: f64, start: f64, end: f64) -> bool {
+    feed.clear(number(op), number(start), number(end))
+}
+
+/// Closes a feed.
+#[napi(catch_unwind)]
+pub fn feed_close(feed: &FeedRef, op: f64) -> bool {
+    feed.close(number(op))
+}
+
+/// Removes a feed's files.
+#[napi(catch_unwind)]
+pub fn feed_destroy(feed: &FeedRef, op: f64) -> bool {
+    feed.destroy(number(op))
+}
+
+/// Who listens: 1 to downloads, 2 to uploads.
+#[napi(catch_unwind)]
+pub fn feed_flags(feed: &FeedRef, bits: u32) {
+    feed.set_listeners(bits & 1 != 0, bits & 2 != 0);
+}
+
+/// Names of the feed's extensions, sorted.
+#[napi(catch_unwind)]
+pub fn feed_extensions(feed: &FeedRef, names: Vec<String>) -> bool {
+    feed.set_extensions(names)
+}
+
+/// True if some peer has a block.
+#[napi(catch_unwind)]
+pub fn feed_available(feed: &FeedRef, index: f64) -> bool {
+    feed.is_available(number(index))
+}
+
+/// The longest length that any peer has told.
+#[napi(catch_unwind)]
+pub fn feed_remote_length(feed: &FeedRef) -> f64 {
+    feed.remote_len() as f64
+}
+
+/// Blocks and bytes received, blocks and bytes sent.
+#[napi(catch_unwind)]
+pub fn feed_stats(feed: &FeedRef) -> Vec<f64> {
+    feed.totals().iter().map(|total| *total as f64).collect()
+}
+
+/// A JavaScript storage's answer: 0 done, 1 absent, 2 an error kept under the number `value`.
+#[napi(catch_unwind)]
+pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> bool {
+    let answer = match (status, value) {
+        (0, Some(Either::A(bytes))) => Ok(Answer::Bytes(Bytes::copy_from_slice(bytes))),
+        (0, Some(Either::B(len))) => Ok(Answer::Len(number(len))),
+        (0, None) => Ok(Answer::Done),
+        (2, Some(Either::B(error))) => Err(StoreError::Foreign(number(error))),
+        _ => Ok(Answer::Absent),
+    };
+    feed.answer(number(id), answer)
+}
+
+/// What is known of a peer, or null: remote opened, remote length, remote downloading, remote uploading, remote acks,
+/// requests in flight, then blocks and bytes received, blocks and bytes sent.
+#[napi(catch_unwind)]
+pub fn peer_info(feed: &FeedRef, peer: f64) -> Option<Vec<f64>> {
+    let info = feed.peer_info(number(peer))?;
+    let flag = |flag: bool| f64::from(u8::from(flag));
+    let mut values = vec![
+        flag(info.remote_opened),
+        info.remote_len as f64,
+        flag(info.remote_downloading),
+        flag(info.remote_uploading),
+        flag(info.remote_acks),
+        info.inflight as f64,
+    ];
+    values.extend(info.stats.iter().map(|value| *value as f64));
+    Some(values)
+}
+
+/// True if a peer has a block.
+#[napi(catch_unwind)]
+pub fn peer_has(feed: &FeedRef, peer: f64, index: f64) -> bool {
+    feed.peer_has(number(peer), number(index))
+}
+
+/// Switches downloading and uploading for a peer.
+#[napi(catch_unwind)]
+pub fn peer_status(feed: &FeedRef, peer: f64, downloading: bool, uploading: bool) -> bool {
+    feed.set_peer_status(number(peer), downloading, uploading)
+}
+
+/// Sends an extension message.
+#[napi(catch_unwind)]
+pub fn peer_extension(feed: &FeedRef, peer: f64, id: f64, payload: &[u8]) -> bool {
+    feed.send_extension(number(peer), number(id), Bytes::copy_from_slice(payload))
+}
+
+/// Closes a peer's channel.
+#[napi(catch_unwind)]
+pub fn peer_close(feed: &FeedRef, peer: f64) -> bool {
+    feed.close_peer(number(peer))
+}

@@ -1,0 +1,162 @@
+//! Streams: what JavaScript calls on one.
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{Buffer, BufferSlice, External};
+use napi::{Env, Error, Result};
+use napi_derive::napi;
+
+use super::EngineRef;
+use super::convert::{array, number};
+use super::feeds::FeedRef;
+use crate::engine::{AttachOptions, StreamHandle, StreamOptions, dice};
+use crate::replicate::PeerOptions;
+use crate::wire::{NoiseKeyPair, ProtocolOptions};
+
+/// A stream's handle.
+pub type StreamRef = External<StreamHandle>;
+
+/// Channels that a remote may open and we have not.
+const MAX_REMOTE_CHANNELS: usize = 16_384;
+
+/// How a stream is made.
+#[napi(object)]
+pub struct StreamSpec {
+    /// True on the side that began the connection.
+    pub initiator: bool,
+    /// Shake hands.
+    pub noise: bool,
+    /// Encrypt.
+    pub encrypted: bool,
+    /// Ask before going on with a remote's key.
+    pub authenticate: bool,
+    /// Our public key.
+    pub public_key: Buffer,
+    /// Our secret key.
+    pub secret_key: Buffer,
+}
+
+/// How a feed goes onto a stream.
+#[napi(object)]
+pub struct AttachSpec {
+    /// Stay when everything is downloaded.
+    pub live: bool,
+    /// Ask for acknowledgements.
+    pub ack: bool,
+    /// Ask for blocks.
+    pub download: bool,
+    /// Answer requests.
+    pub upload: bool,
+    /// A fixed limit on requests in flight; 0 for one that follows the link.
+    pub max_requests: f64,
+}
+
+/// Makes a stream.
+#[napi(catch_unwind)]
+pub fn stream_new(engine: &EngineRef, id: f64, spec: StreamSpec) -> Result<StreamRef> {
+    let key_pair =
+        NoiseKeyPair { public_key: array(&spec.public_key)?, secret_key: array(&spec.secret_key)? };
+    let protocol = ProtocolOptions {
+        noise: spec.noise,
+        encrypted: spec.encrypted,
+        authenticate: spec.authenticate,
+        key_pair,
+        max_remote_channels: MAX_REMOTE_CHANNELS,
+    };
+    let random = dice().map_err(|error| Error::from_reason(error.to_string()))?;
+    let options = StreamOptions { initiator: spec.initiator, protocol, random };
+    Ok(External::new(StreamHandle::new(engine, number(id), options)))
+}
+
+/// Bytes from the remote: 1 if events wait, plus 2 if the chunk is not consumed yet.
+#[napi(catch_unwind)]
+pub fn stream_write(stream: &StreamRef, chunk: &[u8]) -> u32 {
+    let taken = stream.write(chunk);
+    u32::from(taken.more) + 2 * u32::from(taken.held)
+}
+
+/// Bytes for the remote, or null.
+#[napi(catch_unwind)]
+pub fn stream_read<'env>(env: &'env Env, stream: &StreamRef) -> Result<Option<BufferSlice<'env>>> {
+    stream.read().map(|chunk| BufferSlice::copy_from(env, chunk)).transpose()
+}
+
+/// Puts a feed on a stream, as a peer with this number.
+#[napi(catch_unwind)]
+pub fn stream_attach(stream: &StreamRef, feed: &FeedRef, peer: f64, spec: AttachSpec) -> Result<bool> {
+    let seed: [u8; 8] = dice().map_err(|error| Error::from_reason(error.to_string()))?;
+    let options = PeerOptions {
+        live: spec.live,
+        ack: spec.ack,
+        downloading: spec.download,
+        uploading: spec.upload,
+        max_requests: (spec.max_requests > 0.0).then_some(spec.max_requests as usize),
+        seed: u64::from_le_bytes(seed),
+    };
+    Ok(stream.attach(feed, AttachOptions { peer: number(peer), options }))
+}
+
+/// The stream is over.
+#[napi(catch_unwind)]
+pub fn stream_close(stream: &StreamRef) -> bool {
+    stream.close()
+}
+
+/// Time has passed.
+#[napi(catch_unwind)]
+pub fn stream_tick(stream: &StreamRef) -> bool {
+    stream.tick()
+}
+
+/// True if a feed is open on our side.
+#[napi(catch_unwind)]
+pub fn stream_is_open(stream: &StreamRef, discovery_key: &[u8]) -> Result<bool> {
+    Ok(stream.is_open(&array(discovery_key)?))
+}
+
+/// True if the remote has opened a feed.
+#[napi(catch_unwind)]
+pub fn stream_remote_opened(stream: &StreamRef, discovery_key: &[u8]) -> Result<bool> {
+    Ok(stream.remote_opened(&array(discovery_key)?))
+}
+
+/// True if the remote has proved that it knows a key.
+#[napi(catch_unwind)]
+pub fn stream_remote_verified(stream: &StreamRef, key: &[u8]) -> Result<bool> {
+    Ok(stream.remote_verified(&array(key)?))
+}
+
+/// Closes a feed's channel.
+#[napi(catch_unwind)]
+pub fn stream_close_channel(stream: &StreamRef, discovery_key: &[u8]) -> Result<bool> {
+    Ok(stream.close_channel(&array(discovery_key)?))
+}
+
+/// How many channels there are.
+#[napi(catch_unwind)]
+pub fn stream_channel_count(stream: &StreamRef) -> f64 {
+    stream.channel_count() as f64
+}
+
+/// Keeps the connection alive.
+#[napi(catch_unwind)]
+pub fn stream_ping(stream: &StreamRef) -> bool {
+    stream.ping()
+}
+
+/// Answers an `Authenticate` event.
+#[napi(catch_unwind)]
+pub fn stream_authenticated(stream: &StreamRef, trusted: bool) -> bool {
+    stream.authenticated(trusted)
+}
+
+/// Names of the stream's own extensions, sorted.
+#[napi(catch_unwind)]
+pub fn stream_extensions(stream: &StreamRef, names: Vec<String>) -> bool {
+    stream.set_extensions(names)
+}
+
+/// Sends a message of a stream extension.
+#[napi(catch_unwind)]
+pub fn stream_extension(stream: &StreamRef, id: f64, payload: &[u8]) -> bool {
+    stream.send_extension(number(id), Bytes::copy_from_slice(payload))
+}

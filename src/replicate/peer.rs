@@ -1,0 +1,195 @@
+//! Peer: what we know of one remote, and what we have asked it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use super::{Ask, Request};
+use crate::log::haves::Haves;
+use crate::log::tree::RemoteTree;
+use crate::wire::Message;
+
+/// How many requests a peer may be given at first; stock's fixed number.
+const FIRST_WINDOW: usize = 16;
+/// And at most.
+const MAX_WINDOW: usize = 512;
+/// Blocks in flight, in bytes, that the window may reach: enough for 100 MB/s at 40 ms.
+const MAX_WINDOW_BYTES: usize = 4 * 1024 * 1024;
+/// Requests of a remote that wait for their turn; one that sends more is not read from until some are answered.
+pub const MAX_UPLOADS: usize = 4_096;
+
+/// What `replicate` was called with.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerOptions {
+    /// Stay when everything is downloaded.
+    pub live: bool,
+    /// Ask for acknowledgements.
+    pub ack: bool,
+    /// Ask for blocks.
+    pub downloading: bool,
+    /// Answer requests.
+    pub uploading: bool,
+    /// A fixed limit on requests in flight; None lets the window follow the link.
+    pub max_requests: Option<usize>,
+    /// Dice: where to begin in a range when others are at work on it too.
+    pub seed: u64,
+}
+
+/// Counters, as `peer.stats` shows them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeerStats {
+    /// Blocks received and kept.
+    pub downloaded_blocks: u64,
+    /// Their bytes.
+    pub downloaded_bytes: u64,
+    /// Blocks sent.
+    pub uploaded_blocks: u64,
+    /// Their bytes.
+    pub uploaded_bytes: u64,
+}
+
+/// A request of ours that has no answer yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inflight {
+    pub ask: Ask,
+    pub bytes: u64,
+    pub sent: u64,
+    pub is_late: bool,
+}
+
+/// One remote on one feed.
+pub struct Peer {
+    pub(super) options: PeerOptions,
+    pub(super) opened: bool,
+    pub(super) downloading: bool,
+    pub(super) uploading: bool,
+    pub(super) remote_downloading: bool,
+    pub(super) remote_uploading: bool,
+    pub(super) remote_acks: bool,
+    pub(super) remote_wants: bool,
+    pub(super) heard: bool,
+    pub(super) ending: bool,
+    pub(super) haves: Haves,
+    pub(super) remote_len: u64,
+    pub(super) wanted: HashSet<u64>,
+    pub(super) wants_all: bool,
+    pub(super) wants_inflight: i32,
+    pub(super) inflight: VecDeque<Inflight>,
+    pub(super) asked: HashSet<Ask>,
+    pub(super) cursors: HashMap<u64, u64>,
+    window: usize,
+    block_size: usize,
+    /// Nodes that the remote has said it holds: proofs leave them out.
+    pub tree: RemoteTree,
+    /// Requests of the remote that wait for their turn.
+    pub uploads: VecDeque<Request>,
+    /// An answer is being read from a slow storage; the next one waits, so that they leave in order.
+    pub is_serving: bool,
+    /// Counters.
+    pub stats: PeerStats,
+}
+
+impl Peer {
+    pub(super) fn new(options: PeerOptions) -> Self {
+        Self {
+            options,
+            opened: false,
+            downloading: options.downloading,
+            uploading: options.uploading,
+            remote_downloading: true,
+            remote_uploading: true,
+            remote_acks: false,
+            remote_wants: false,
+            heard: false,
+            ending: false,
+            haves: Haves::default(),
+            remote_len: 0,
+            wanted: HashSet::new(),
+            wants_all: false,
+            wants_inflight: 0,
+            inflight: VecDeque::new(),
+            asked: HashSet::new(),
+            cursors: HashMap::new(),
+            window: options.max_requests.unwrap_or(FIRST_WINDOW),
+            block_size: 0,
+            tree: RemoteTree::default(),
+            uploads: VecDeque::new(),
+            is_serving: false,
+            stats: PeerStats::default(),
+        }
+    }
+
+    /// True when the remote has opened its side.
+    pub fn is_open(&self) -> bool {
+        self.opened
+    }
+
+    /// The length that the remote has told, in blocks.
+    pub fn remote_len(&self) -> u64 {
+        self.remote_len
+    }
+
+    /// True if the remote says that it has the block.
+    pub fn has(&self, block: u64) -> bool {
+        self.haves.get(block)
+    }
+
+    /// Whether the remote downloads and uploads.
+    pub fn remote_status(&self) -> (bool, bool) {
+        (self.remote_downloading, self.remote_uploading)
+    }
+
+    /// Whether we download from it and upload to it.
+    pub fn status_flags(&self) -> (bool, bool) {
+        (self.downloading, self.uploading)
+    }
+
+    /// True if the remote asked for acknowledgements.
+    pub fn remote_acks(&self) -> bool {
+        self.remote_acks
+    }
+
+    /// Requests of ours without an answer.
+    pub fn inflight(&self) -> usize {
+        self.inflight.len()
+    }
+
+    /// True if another request may be sent. `urgent` ones, that somebody waits for, may go 16 beyond the window.
+    pub(super) fn has_room(&self, urgent: bool) -> bool {
+        self.inflight.len() < self.window + if urgent { FIRST_WINDOW } else { 0 }
+    }
+
+    pub(super) fn can_ask(&self) -> bool {
+        self.opened && self.downloading && self.remote_uploading
+    }
+
+    pub(super) fn status(&self) -> Message {
+        Message::Status { uploading: Some(self.uploading), downloading: Some(self.downloading) }
+    }
+
+    /// Takes the request that this answer belongs to; None if nothing like it was asked.
+    pub(super) fn take_inflight(&mut self, ask: Ask) -> Option<Inflight> {
+        let exact = |inflight: &Inflight| inflight.ask == ask;
+        let by_bytes = |inflight: &Inflight| ask.hash && inflight.bytes > 0;
+        let place =
+            self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
+        let was_full = !self.has_room(false);
+        let taken = self.inflight.remove(place)?;
+        self.asked.remove(&taken.ask);
+        if was_full && !taken.is_late {
+            self.widen();
+        }
+        Some(taken)
+    }
+
+    /// Adapts to the size of the blocks that this peer sends.
+    pub(super) fn note_size(&mut self, size: usize) {
+        self.block_size = (self.block_size * 7 + size) / 8;
+    }
+
+    /// The link kept all requests busy: allow one more for each answer, which doubles the window every round trip.
+    fn widen(&mut self) {
+        let fits = (self.window + 1).saturating_mul(self.block_size) <= MAX_WINDOW_BYTES;
+        if self.options.max_requests.is_none() && self.window < MAX_WINDOW && fits {
+            self.window += 1;
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Schedule: the next request to a peer, or none.
+//!
+//! In this order: blocks that somebody waits for, lengths, seeks, then ranges, where each goes on from where it left
+//! off. When several peers share a range each begins at a place of its own, so that they do not meet at once.
+
+use super::peer::{Inflight, Peer};
+use super::waiting::{Range, Selection};
+use super::{Ask, LATE_AFTER, Local, Output, PeerId, Replicator};
+use crate::log::tree;
+use crate::math::flat::BlockIndex;
+use crate::wire::Message;
+
+/// A request about to be made.
+#[derive(Clone, Copy, Debug)]
+struct Pick {
+    ask: Ask,
+    bytes: u64,
+}
+
+impl Replicator {
+    /// Looks at everything once more: answers who can be answered, asks whom there is to ask, ends what is over.
+    /// Called once a round, after the round's answers were kept. `now` is in milliseconds.
+    pub fn settle(&mut self, now: u64, local: Local<'_>) {
+        self.resolve(local);
+        let ids: Vec<PeerId> = self.peers.keys().copied().collect();
+        for id in ids {
+            self.refill(now, local, id);
+            self.send_wants(id);
+            self.end_if_complete(id, local);
+        }
+    }
+
+    /// Requests that were not answered in time may be made to others; the peer keeps its turn.
+    pub fn tick(&mut self, now: u64) {
+        let mut late = Vec::new();
+        for peer in self.peers.values_mut() {
+            for inflight in peer.inflight.iter_mut().filter(|inflight| !inflight.is_late) {
+                if now.saturating_sub(inflight.sent) >= LATE_AFTER {
+                    inflight.is_late = true;
+                    late.push(inflight.ask);
+                }
+            }
+        }
+        late.into_iter().for_each(|ask| self.release(ask));
+    }
+
+    fn refill(&mut self, now: u64, local: Local<'_>, id: PeerId) {
+        let Some(mut peer) = self.peers.remove(&id) else { return };
+        while peer.can_ask() {
+            let pick = if peer.has_room(true) { self.pick_urgent(id, &peer, local) } else { None };
+            let pick = match pick {
+                None if peer.has_room(false) => self.pick_selected(&mut peer, local),
+                pick => pick,
+            };
+            let Some(pick) = pick else { break };
+            self.request(now, local, id, &mut peer, pick);
+        }
+        self.peers.insert(id, peer);
+    }
+
+    fn request(&mut self, now: u64, local: Local<'_>, id: PeerId, peer: &mut Peer, pick: Pick) {
+        self.reserved.insert(pick.ask, id);
+        peer.asked.insert(pick.ask);
+        peer.inflight.push_back(Inflight { ask: pick.ask, bytes: pick.bytes, sent: now, is_late: false });
+        let request = Message::Request {
+            index: pick.ask.index,
+            bytes: pick.bytes,
+            hash: pick.ask.hash,
+            nodes: tree::digest(local.bitfield, BlockIndex(pick.ask.index)),
+        };
+        self.outputs.push_back(Output::Send(id, request));
+    }
+
+    fn pick_urgent(&mut self, id: PeerId, peer: &Peer, local: Local<'_>) -> Option<Pick> {
+        self.pick_get(peer).or_else(|| self.pick_update(id, peer)).or_else(|| self.pick_seek(id, peer, local))
+    }
+
+    /// The first block that somebody waits for, nobody was asked for, and this peer has.
+    fn pick_get(&mut self, peer: &Peer) -> Option<Pick> {
+        let mut from = 0;
+        loop {
+            let wanted = *self.waiting.unassigned.range(from..).next()?;
+            let had = peer.haves.next(wanted)?;
+            let ask = Ask { index: wanted, hash: false };
+            if had == wanted && !peer.asked.contains(&ask) {
+                self.waiting.unassigned.remove(&wanted);
+                return Some(Pick { ask, bytes: 0 });
+            }
+            from = had.max(wanted + 1);
+        }
+    }
+
+    fn pick_update(&mut self, id: PeerId, peer: &Peer) -> Option<Pick> {
+        let asked = self.waiting.updates.iter().filter_map(|update| update.asked).map(|(_, index)| index).max();
+        let update = self.waiting.updates.iter_mut().find(|update| {
+            update.asked.is_none() && asked.is_none_or(|index| index < update.wait.min_len.saturating_sub(1))
+        })?;
+        let index = peer.haves.next(update.wait.min_len.saturating_sub(1))?;
+        let ask = Ask { index, hash: update.wait.hash };
+        if peer.asked.contains(&ask) || self.reserved.contains_key(&ask) {
+            return None;
+        }
+        update.asked = Some((id, index));
+        Some(Pick { ask, bytes: 0 })
+    }
+
+    fn pick_seek(&mut self, id: PeerId, peer: &Peer, local: Local<'_>) -> Option<Pick> {
+        let reserved = &self.reserved;
+        self.waiting.seeks.iter_mut().filter(|seek| seek.asked.is_none()).find_map(|seek| {
+            let end = seek.wait.end.unwrap_or(u64::MAX);
+            let is_free = |ask: &Ask| !reserved.contains_key(ask) && !peer.asked.contains(ask);
+            let index = next_candidate(peer, local, seek.wait.start, end, seek.wait.hash, is_free)?;
+            seek.asked = Some((id, index));
+            Some(Pick { ask: Ask { index, hash: seek.wait.hash }, bytes: seek.wait.bytes })
+        })
+    }
+
+    fn pick_selected(&mut self, peer: &mut Peer, local: Local<'_>) -> Option<Pick> {
+        let is_shared = !self.peers.is_empty();
+        let reserved = &self.reserved;
+        self.waiting.selections.iter_mut().find_map(|selection| {
+            let ask = match &selection.range {
+                Range::Blocks(blocks) => {
+                    let asks = blocks.iter().map(|index| Ask { index: *index, hash: false });
+                    asks.into_iter().find(|ask| {
+                        let is_wanted = peer.haves.get(ask.index) && !local.bitfield.get(ask.index);
+                        is_wanted && !reserved.contains_key(ask) && !peer.asked.contains(ask)
+                    })
+                }
+                Range::Span { .. } => selection.next_in_span(peer, local, is_shared, |ask| reserved.contains_key(ask)),
+            };
+            ask.map(|ask| Pick { ask, bytes: 0 })
+        })
+    }
+}
+
+impl Selection {
+    /// From this peer's place in the span to the end, then from the start to that place.
+    fn next_in_span(
+        &mut self,
+        peer: &mut Peer,
+        local: Local<'_>,
+        is_shared: bool,
+        is_reserved: impl Fn(&Ask) -> bool,
+    ) -> Option<Ask> {
+        let Range::Span { end, linear, hash, .. } = self.range else { return None };
+        let end = end.unwrap_or(u64::MAX);
+        if !hash {
+            self.floor = local.bitfield.next_unset(self.floor, end)?;
+        }
+        let first = if is_shared && !linear { self.place_for(peer) } else { self.floor };
+        let cursor = peer.cursors.get(&self.number).copied().unwrap_or(first).max(self.floor);
+        let is_free = |ask: &Ask| !is_reserved(ask) && !peer.asked.contains(ask);
+        let index = next_candidate(peer, local, cursor, end, hash, is_free)
+            .or_else(|| next_candidate(peer, local, self.floor, cursor, hash, is_free))?;
+        peer.cursors.insert(self.number, index + 1);
+        Some(Ask { index, hash })
+    }
+
+    /// A place between the first missing block and the remote's end, thrown once for each peer.
+    fn place_for(&self, peer: &Peer) -> u64 {
+        let room = peer.remote_len.saturating_sub(self.floor);
+        self.floor + peer.options.seed.checked_rem(room).unwrap_or(0)
+    }
+}
+
+/// The first block in `from..end` that the peer has, we lack, and `is_free` allows.
+fn next_candidate(
+    peer: &Peer,
+    local: Local<'_>,
+    from: u64,
+    end: u64,
+    hash: bool,
+    is_free: impl Fn(&Ask) -> bool,
+) -> Option<u64> {
+    let mut at = from;
+    loop {
+        at = peer.haves.next(at).filter(|block| *block < end)?;
+        if hash && local.bitfield.has_node(BlockIndex(at).leaf()) {
+            at += 1;
+        } else if !hash && local.bitfield.get(at) {
+            at = local.bitfield.next_unset(at, end)?;
+        } else if is_free(&Ask { index: at, hash }) {
+            return Some(at);
+        } else {
+            at += 1;
+        }
+    }
+}

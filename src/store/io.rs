@@ -1,0 +1,279 @@
+//! What the verbs of a feed use: one storage, wherever it lives.
+//!
+//! ```text
+//! verb --await--> Io --+-- native:  Arc<dyn Storage>, done at the first poll
+//!                      +-- mailbox: requests to JavaScript, done when answered
+//! ```
+//! None always means "not there": the file does not exist, or the range is not wholly in it. All else is an error.
+//!
+//! Invariant: on a native storage every future is ready at its first poll; `now` relies on it.
+
+use std::future::Future;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::error::StoreError;
+use super::layout::File;
+use super::mailbox::{Answer, Mailbox, Op, Ticket};
+use super::storage::{Storage, Wait};
+
+/// One write of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Where to.
+    pub file: File,
+    /// From which byte on.
+    pub offset: u64,
+    /// What, one after the other.
+    pub data: Vec<Bytes>,
+}
+
+/// A storage as verbs see it. Cheap to clone.
+#[derive(Clone)]
+pub struct Io {
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    Native(Arc<dyn Storage>, Wait),
+    Mailbox(Arc<Mailbox>),
+}
+
+/// Polls once. On a native storage that is enough; None means that the storage lives elsewhere and owes an answer.
+pub fn now<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+impl Io {
+    /// Over a native storage; reads wait for devices.
+    pub fn native(storage: Arc<dyn Storage>) -> Self {
+        Io { place: Place::Native(storage, Wait::Block) }
+    }
+
+    /// Over a storage that lives in JavaScript.
+    pub fn mailbox(mailbox: Arc<Mailbox>) -> Self {
+        Io { place: Place::Mailbox(mailbox) }
+    }
+
+    /// The same storage, but reads that would wait for a device answer `WouldBlock`.
+    pub fn cache_only(&self) -> Io {
+        match &self.place {
+            Place::Native(storage, _) => Io { place: Place::Native(storage.clone(), Wait::CacheOnly) },
+            Place::Mailbox(_) => self.clone(),
+        }
+    }
+
+    /// True if every future is ready at its first poll.
+    pub const fn is_native(&self) -> bool {
+        matches!(self.place, Place::Native(..))
+    }
+
+    /// True if `clear` and `truncate` do anything.
+    pub fn can_clear(&self) -> bool {
+        match &self.place {
+            Place::Native(..) => true,
+            Place::Mailbox(mailbox) => mailbox.abilities().can_clear,
+        }
+    }
+
+    /// Takes the lock (see `Storage::lock`). JavaScript storages lock for themselves.
+    pub async fn lock(&self, create: bool) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Native(storage, _) => storage.lock(create),
+            Place::Mailbox(_) => Ok(()),
+        }
+    }
+
+    /// Exactly `len` bytes from `offset` on, or None.
+    pub async fn read(&self, file: File, offset: u64, len: usize) -> Result<Option<Bytes>, StoreError> {
+        match &self.place {
+            Place::Native(storage, wait) => read_exact(storage.as_ref(), file, offset, len, *wait),
+            Place::Mailbox(mailbox) => exact(post_read(mailbox, file, offset, len).await, len),
+        }
+    }
+
+    /// Up to `len` bytes from `offset` on: fewer at the end of the file, none if it does not exist.
+    pub async fn read_up_to(&self, file: File, offset: u64, len: usize) -> Result<Bytes, StoreError> {
+        if let Place::Native(storage, wait) = &self.place {
+            return read_some(storage.as_ref(), file, offset, len, *wait);
+        }
+        if let Some(bytes) = self.read(file, offset, len).await? {
+            return Ok(bytes);
+        }
+        let end = self.len(file).await?.unwrap_or(0);
+        let rest = usize::try_from(end.saturating_sub(offset)).unwrap_or(len).min(len);
+        if rest == 0 {
+            return Ok(Bytes::new());
+        }
+        Ok(self.read(file, offset, rest).await?.unwrap_or_default())
+    }
+
+    /// Several reads `(file, offset, len)` at once, answered in their order.
+    pub async fn read_batch(&self, requests: &[(File, u64, usize)]) -> Vec<Result<Option<Bytes>, StoreError>> {
+        match &self.place {
+            Place::Native(storage, wait) => requests
+                .iter()
+                .map(|&(file, offset, len)| read_exact(storage.as_ref(), file, offset, len, *wait))
+                .collect(),
+            Place::Mailbox(mailbox) => {
+                let tickets: Vec<Ticket> =
+                    requests.iter().map(|&(file, offset, len)| post_read(mailbox, file, offset, len)).collect();
+                let mut answers = Vec::with_capacity(tickets.len());
+                for (ticket, &(_, _, len)) in tickets.into_iter().zip(requests) {
+                    answers.push(exact(ticket.await, len));
+                }
+                answers
+            }
+        }
+    }
+
+    /// Several writes, in any order among themselves. The first error is the answer; others may have been done then.
+    pub async fn write_batch(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Native(storage, _) => writes.iter().try_for_each(|write| {
+                let data: Vec<&[u8]> = write.data.iter().map(Bytes::as_ref).collect();
+                storage.write(write.file, write.offset, &data)
+            }),
+            Place::Mailbox(mailbox) => {
+                let post =
+                    |write: Write| mailbox.post(write.file, Op::Write { offset: write.offset, data: write.data });
+                all_done(writes.into_iter().map(post).collect()).await
+            }
+        }
+    }
+
+    /// Length of the file in bytes, None if it does not exist. Where the storage cannot tell, it is probed
+    /// with reads of one byte, on the assumption that the file has no unreadable holes.
+    pub async fn len(&self, file: File) -> Result<Option<u64>, StoreError> {
+        match &self.place {
+            Place::Native(storage, _) => storage.len(file),
+            Place::Mailbox(mailbox) if mailbox.abilities().can_stat => match mailbox.post(file, Op::Len).await? {
+                Answer::Len(len) => Ok(Some(len)),
+                _ => Ok(None),
+            },
+            Place::Mailbox(_) => self.probe_len(file).await,
+        }
+    }
+
+    /// Doubles until a byte is missing, then halves the gap: some 2 log2(length) reads.
+    async fn probe_len(&self, file: File) -> Result<Option<u64>, StoreError> {
+        let (mut present, mut missing) = (0, 1);
+        while self.read(file, missing - 1, 1).await?.is_some() {
+            if missing >= 1 << 52 {
+                return Ok(Some(missing));
+            }
+            (present, missing) = (missing, missing * 2);
+        }
+        while missing - present > 1 {
+            let middle = present + (missing - present) / 2;
+            match self.read(file, middle - 1, 1).await? {
+                Some(_) => present = middle,
+                None => missing = middle,
+            }
+        }
+        Ok((present > 0).then_some(present))
+    }
+
+    /// Gives space back (see `Storage::clear`), where the storage can.
+    pub async fn clear(&self, file: File, offset: u64, len: u64) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Native(storage, _) => storage.clear(file, offset, len),
+            Place::Mailbox(mailbox) if mailbox.abilities().can_clear => {
+                mailbox.post(file, Op::Clear { offset, len }).await.map(drop)
+            }
+            Place::Mailbox(_) => Ok(()),
+        }
+    }
+
+    /// Makes the file `len` bytes long. A JavaScript storage can only become shorter, and only if it can clear.
+    pub async fn truncate(&self, file: File, len: u64) -> Result<(), StoreError> {
+        if let Place::Native(storage, _) = &self.place {
+            return storage.truncate(file, len);
+        }
+        match self.len(file).await? {
+            Some(end) if end > len => self.clear(file, len, end - len).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns when the file survives a power loss. JavaScript storages know no such thing.
+    pub async fn sync(&self, file: File) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Native(storage, _) => storage.sync(file),
+            Place::Mailbox(_) => Ok(()),
+        }
+    }
+
+    /// Gives up lock and descriptors.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Native(storage, _) => storage.close(),
+            Place::Mailbox(mailbox) => for_all_files(mailbox, Op::Close).await,
+        }
+    }
+
+    /// Removes all six files, and closes.
+    pub async fn destroy(&self) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Native(storage, _) => storage.destroy(),
+            Place::Mailbox(mailbox) => for_all_files(mailbox, Op::Destroy).await,
+        }
+    }
+}
+
+fn post_read(mailbox: &Arc<Mailbox>, file: File, offset: u64, len: usize) -> Ticket {
+    mailbox.post(file, Op::Read { offset, len })
+}
+
+/// A foreign storage may answer with too much, which is cut, or too little, which is not there.
+fn exact(answer: Result<Answer, StoreError>, len: usize) -> Result<Option<Bytes>, StoreError> {
+    match answer? {
+        Answer::Bytes(bytes) if bytes.len() >= len => Ok(Some(bytes.slice(..len))),
+        _ => Ok(None),
+    }
+}
+
+async fn for_all_files(mailbox: &Arc<Mailbox>, op: Op) -> Result<(), StoreError> {
+    all_done(File::ALL.into_iter().map(|file| mailbox.post(file, op.clone())).collect()).await
+}
+
+/// Waits for all, also after an error: nothing may be under way when the verb goes on.
+async fn all_done(tickets: Vec<Ticket>) -> Result<(), StoreError> {
+    let mut result = Ok(());
+    for ticket in tickets {
+        let answer = ticket.await.map(drop);
+        result = result.and(answer);
+    }
+    result
+}
+
+fn read_exact(
+    storage: &dyn Storage,
+    file: File,
+    offset: u64,
+    len: usize,
+    wait: Wait,
+) -> Result<Option<Bytes>, StoreError> {
+    let bytes = read_some(storage, file, offset, len, wait)?;
+    Ok((bytes.len() == len).then_some(bytes))
+}
+
+fn read_some(storage: &dyn Storage, file: File, offset: u64, len: usize, wait: Wait) -> Result<Bytes, StoreError> {
+    let mut buffer = Vec::new();
+    // A length may come from rotten bytes: to fail is better than to abort.
+    let reserved = buffer.try_reserve_exact(len);
+    reserved.map_err(|_| StoreError::system(&ErrorKind::OutOfMemory.into(), "read", Path::new(file.name())))?;
+    buffer.resize(len, 0);
+    let count = storage.read(file, offset, &mut buffer, wait)?;
+    buffer.truncate(count);
+    Ok(Bytes::from(buffer))
+}

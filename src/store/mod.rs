@@ -1,0 +1,26 @@
+//! Bytes at rest: the six files of a feed, their records, and the places that hold them.
+//!
+//! ```text
+//! io          what verbs await; a native storage answers at the first poll
+//!   storage     the trait of native storages:  disk  memory
+//!   mailbox     requests to a storage that lives in JavaScript
+//! layout      where each record lies        record   what its bytes are
+//! ```
+
+pub mod disk;
+pub mod error;
+pub mod io;
+pub mod layout;
+pub mod mailbox;
+pub mod memory;
+pub mod record;
+pub mod storage;
+#[cfg(test)]
+pub mod testing;
+
+#[cfg(test)]
+mod contract;
+
+pub use error::StoreError;
+pub use io::{Io, Write};
+pub use layout::File;
