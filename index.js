@@ -85,8 +85,8 @@ function inner (feed, id, files, opts) {
     noiseKeyPair: opts.noiseKeyPair || null,
     failed: null, // why it could not be opened
     open: {
-      key: feed.key,
-      secretKey: feed.secretKey,
+      key: feed.key || undefined,
+      secretKey: feed.secretKey || undefined,
       createIfMissing: opts.createIfMissing !== false,
       overwrite: !!opts.overwrite,
       force: !!opts.force,

@@ -96,8 +96,8 @@ function refill () {
 
 function dispatch (event) {
   const kind = event[0]
-  if (kind === Done) return answer(event[1], null, event[2], event[3])
-  if (kind === Fail) return answer(event[1], errors.fromNative(event[2], event[3], event[4]))
+  if (kind === Done) return answer(event[1], null, event)
+  if (kind === Fail) return answer(event[1], errors.fromNative(event[2], event[3], event[4]), event)
   if (kind === LOCAL) return event[1](event[2], event[3], event[4])
   if (kind === Again) return giveWay()
   if (kind === Busy) return event[1] > 0 ? hold() : release()
@@ -165,15 +165,23 @@ function mayWait (target, op, fn) {
   weak.set(op, entry)
 }
 
-function answer (op, err, a, b) {
+function answer (op, err, event) {
   const fn = strong.get(op)
-  if (fn === undefined) return answerWaiting(op, err, a, b)
+  if (fn === undefined) return answerWaiting(op, err, event)
   strong.delete(op)
   release()
-  fn(err, a, b)
+  call(fn, err, event)
 }
 
-function answerWaiting (op, err, a, b) {
+// With as many arguments as there are values: programs count them.
+function call (fn, err, event) {
+  if (err !== null) fn(err)
+  else if (event.length === 2) fn(null)
+  else if (event.length === 3) fn(null, event[2])
+  else fn(null, event[2], event[3])
+}
+
+function answerWaiting (op, err, event) {
   const entry = weak.get(op)
   if (entry === undefined) return
   weak.delete(op)
@@ -183,7 +191,7 @@ function answerWaiting (op, err, a, b) {
   const { calls } = target[WAITING]
   const fn = calls.get(op)
   calls.delete(op)
-  fn(err, a, b)
+  call(fn, err, event)
 }
 
 // ## Feeds and streams

@@ -35,7 +35,7 @@ class Peer {
   }
 
   get remoteOpened () {
-    return info(this)[OPENED]
+    return !!info(this)[OPENED]
   }
 
   get remoteLength () {
@@ -43,15 +43,15 @@ class Peer {
   }
 
   get remoteDownloading () {
-    return info(this)[DOWNLOADING]
+    return !!info(this)[DOWNLOADING]
   }
 
   get remoteUploading () {
-    return info(this)[UPLOADING]
+    return !!info(this)[UPLOADING]
   }
 
   get remoteAck () {
-    return info(this)[ACK]
+    return !!info(this)[ACK]
   }
 
   // The core keeps the requests; here they are as many empty places.

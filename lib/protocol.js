@@ -259,9 +259,8 @@ function inner (id, { initiator, noise, handlers, keyPair, timeout }) {
       noise,
       encrypted: handlers.encrypted !== false,
       authenticate: typeof handlers.onauthenticate === 'function',
-      publicKey: keyPair.publicKey,
-      secretKey: keyPair.secretKey,
-      timeout
+      publicKey: keyPair.publicKey || undefined,
+      secretKey: keyPair.secretKey || undefined
     }),
     channels: new Map(), // discovery key in hex -> Channel
     changes: 1, // of our extensions, when the remote was last told

@@ -42,7 +42,7 @@ class Request {
   }
 
   // The core has it under number `op`. `local`: the answer does not depend on peers, so it must come.
-  waits (op, local, answer = (err, a, b) => this.finish(err, a, b)) {
+  waits (op, local, answer = (...args) => this.finish(...args)) {
     this.op = op
     if (local) must(op, answer)
     else mayWait(this.feed, op, answer)
@@ -58,17 +58,18 @@ class Request {
   }
 
   // Answers in the next tick, for what never reached the core.
-  answer (err, a, b) {
-    soon(() => this.finish(err, a, b))
+  answer (...args) {
+    soon(() => this.finish(...args))
   }
 
-  finish (err, a, b) {
+  finish (err, ...values) {
     if (this.done) return
     this.done = true
     this.feed[INNER].requests.delete(this.token)
     if (this.timer !== null) clearTimeout(this.timer)
     if (this.signal) this.signal.removeEventListener('abort', this.onabort)
-    this.callback(err && this.reason ? this.reason : err, a, b)
+    if (err) this.callback(this.reason || err)
+    else this.callback(null, ...values)
   }
 
   #listen () {

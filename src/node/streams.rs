@@ -6,7 +6,7 @@ use napi::{Env, Error, Result};
 use napi_derive::napi;
 
 use super::EngineRef;
-use super::convert::{array, number};
+use super::convert::{array, maybe_array, number};
 use super::feeds::FeedRef;
 use crate::engine::{AttachOptions, StreamHandle, StreamOptions, dice};
 use crate::replicate::PeerOptions;
@@ -29,10 +29,10 @@ pub struct StreamSpec {
     pub encrypted: bool,
     /// Ask before going on with a remote's key.
     pub authenticate: bool,
-    /// Our public key.
-    pub public_key: Buffer,
-    /// Our secret key.
-    pub secret_key: Buffer,
+    /// Our public key, for a handshake.
+    pub public_key: Option<Buffer>,
+    /// Our secret key, for a handshake.
+    pub secret_key: Option<Buffer>,
 }
 
 /// How a feed goes onto a stream.
@@ -53,8 +53,10 @@ pub struct AttachSpec {
 /// Makes a stream.
 #[napi(catch_unwind)]
 pub fn stream_new(engine: &EngineRef, id: f64, spec: StreamSpec) -> Result<StreamRef> {
-    let key_pair =
-        NoiseKeyPair { public_key: array(&spec.public_key)?, secret_key: array(&spec.secret_key)? };
+    let key_pair = NoiseKeyPair {
+        public_key: maybe_array(spec.public_key.as_ref())?.unwrap_or_default(),
+        secret_key: maybe_array(spec.secret_key.as_ref())?.unwrap_or_default(),
+    };
     let protocol = ProtocolOptions {
         noise: spec.noise,
         encrypted: spec.encrypted,
