@@ -55,12 +55,23 @@ function json (name, newline) {
   return {
     name,
     encode (value) {
-      const string = JSON.stringify(value)
-      if (string === undefined) throw errors.badJson()
-      return Buffer.from(string + newline)
+      return Buffer.from(stringify(value) + newline)
     },
     decode: (buffer) => JSON.parse(buffer.toString())
   }
+}
+
+// Rings and BigInts make `JSON.stringify` throw, functions make it give nothing. What a caller's `toJSON` throws stays as it is.
+function stringify (value) {
+  let string
+  try {
+    string = JSON.stringify(value)
+  } catch (err) {
+    if (err instanceof TypeError && !err.code) err.code = 'EBADARGUMENT'
+    throw err
+  }
+  if (string === undefined) throw errors.badJson()
+  return string
 }
 
 function text (name) {

@@ -22,7 +22,7 @@ const errors = require('./errors')
 const Kind = native.kinds()
 const { Done, Fail, Again, Busy } = Kind
 
-// An event of our own: [LOCAL, fn, a, b, c] calls the function when its turn comes.
+// An event of our own: [LOCAL, fn, args] calls the function when its turn comes.
 const LOCAL = -1
 
 // What feeds and streams have: a method for their events, and their waiting callbacks.
@@ -98,17 +98,17 @@ function dispatch (event) {
   const kind = event[0]
   if (kind === Done) return answer(event[1], null, event)
   if (kind === Fail) return answer(event[1], errors.fromNative(event[2], event[3], event[4]), event)
-  if (kind === LOCAL) return event[1](event[2], event[3], event[4])
+  if (kind === LOCAL) return event[1](...event[2])
   if (kind === Again) return giveWay()
   if (kind === Busy) return event[1] > 0 ? hold() : release()
   const target = targetOf(targets.get(event[1]))
   if (target) target[EVENT](kind, event)
 }
 
-// Calls `fn` in the next tick, behind everything that is queued already.
-function soon (fn, a, b, c) {
-  if (next === queue.length && !tired()) return process.nextTick(fn, a, b, c)
-  queue.push([LOCAL, fn, a, b, c])
+// Calls `fn` in the next tick, behind everything that is queued already, with exactly `args`.
+function soon (fn, ...args) {
+  if (next === queue.length && !tired()) return process.nextTick(fn, ...args)
+  queue.push([LOCAL, fn, args])
   if (!draining) scheduleLater()
 }
 

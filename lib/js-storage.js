@@ -8,7 +8,7 @@
  *
  * Invariant: each request is answered once, however often the storage answers.
  * Source: hypercore@9.12.0 lib/storage.js; what means "absent": random-access-file@2.2.1 (ENOENT, EPARTIALREAD),
- * random-access-memory@3.1.4 ('Could not satisfy length').
+ * random-access-storage@1.4.3 ('Not opened' once opening failed), random-access-memory@3.1.4 ('Could not satisfy length').
  */
 'use strict'
 
@@ -22,6 +22,7 @@ const [DONE, ABSENT, FAILED] = [0, 1, 2]
 class JsStorage {
   #create
   #files = new Array(FILES.length).fill(null)
+  #missing = new Set() // storages that said that there is no such file
 
   // Asks for the `key` storage at once; throws what `create` throws.
   constructor (create) {
@@ -59,8 +60,9 @@ class JsStorage {
         answered = true
         answer(id, status, value)
       }
+      const storage = this.#files[file]
       try {
-        carryOut(this.#files[file], op, offset, arg, done)
+        carryOut(storage, op, offset, arg, done, (err) => this.#isAbsent(storage, err))
       } catch (err) {
         done(FAILED, errors.keep(err))
       }
@@ -72,19 +74,29 @@ class JsStorage {
     if (!storage || typeof storage.read !== 'function') throw errors.noStorage()
     return storage
   }
+
+  // Only "there is no such file" and "it ends before that" mean absent; anything else is a fault of the storage.
+  // After the first the same storage may say that it is not open.
+  #isAbsent (storage, err) {
+    if (err.code === 'ENOENT' || err.notFound === true) this.#missing.add(storage)
+    else if (err.message === 'Not opened') return this.#missing.has(storage)
+    else return err.code === 'EPARTIALREAD' || err.message === 'Could not satisfy length'
+    return true
+  }
 }
 
-function carryOut (storage, op, offset, arg, done) {
+function carryOut (storage, op, offset, arg, done, isAbsent) {
+  const fail = (err) => isAbsent(err) ? done(ABSENT) : done(FAILED, errors.keep(err))
   const plain = (err) => err ? done(FAILED, errors.keep(err)) : done(DONE)
-  const orAbsent = (err) => finish(err, undefined, done)
+  const orAbsent = (err) => err ? fail(err) : done(DONE)
 
   // A file that was never asked for has nothing to read, close or destroy.
   if (storage === null) return done(op === READ || op === STAT ? ABSENT : DONE)
 
-  if (op === READ) storage.read(offset, arg, (err, data) => finishRead(err, data, arg, done))
+  if (op === READ) storage.read(offset, arg, (err, data) => err ? fail(err) : finishRead(data, arg, done))
   else if (op === WRITE) storage.write(offset, arg, plain)
   else if (op === CLEAR) optional(storage, 'del', done, () => storage.del(offset, arg, orAbsent))
-  else if (op === STAT) storage.stat((err, stat) => finish(err, stat ? stat.size : 0, done))
+  else if (op === STAT) storage.stat((err, stat) => err ? fail(err) : done(DONE, stat ? stat.size : 0))
   else if (op === CLOSE) optional(storage, 'close', done, () => storage.close(plain))
   else if (op === DESTROY) optional(storage, 'destroy', done, () => storage.destroy(orAbsent))
 }
@@ -94,8 +106,7 @@ function optional (storage, method, done, call) {
   else done(DONE)
 }
 
-function finishRead (err, data, size, done) {
-  if (err) return finish(err, undefined, done)
+function finishRead (data, size, done) {
   try {
     const buffer = bytes(data)
     if (buffer.length === size) done(DONE, buffer)
@@ -103,17 +114,6 @@ function finishRead (err, data, size, done) {
   } catch (err) {
     done(FAILED, errors.keep(err))
   }
-}
-
-function finish (err, value, done) {
-  if (!err) done(DONE, value)
-  else if (isAbsent(err)) done(ABSENT)
-  else done(FAILED, errors.keep(err))
-}
-
-// Only "there is no such file" and "it ends before that" mean absent; anything else is a fault of the storage.
-function isAbsent (err) {
-  return err.code === 'ENOENT' || err.code === 'EPARTIALREAD' || err.notFound === true || err.message === 'Could not satisfy length'
 }
 
 // A storage in the place of one that could not be made.

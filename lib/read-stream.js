@@ -3,7 +3,8 @@
  *
  * Options: start, end (exclusive), snapshot (end at the length at the start; default), tail (start there), live (never end), wait,
  * ifAvailable, timeout, valueEncoding, batch (how many blocks to ask for ahead), signal.
- * It asks for up to `batch` blocks ahead of the reader, never beyond the first one that does not exist yet.
+ * It asks for up to `batch` blocks ahead of the reader, never beyond the first one that does not exist yet. Without a snapshot the end is
+ * looked for when the reader has taken all before it, so nothing is pushed ahead of the reader then.
  *
  * Invariant: values come in the order of the blocks; a block that cannot be had ends the stream with its error.
  * Source: hypercore-streams@1.0.1 index.js.
@@ -23,8 +24,8 @@ class ReadStream extends Readable {
   #room = false
 
   constructor (feed, opts) {
-    super({ objectMode: true })
     opts = opts || {}
+    super({ objectMode: true, highWaterMark: opts.snapshot === false ? 0 : AHEAD })
     this.feed = feed
     this.start = opts.start || 0
     this.end = typeof opts.end === 'number' ? opts.end : -1

@@ -27,7 +27,7 @@ const methods = {
       const op = nextOp()
       const result = native.feedGet(this[INNER].handle, op, index, !opts || opts.wait !== false)
       if (typeof result !== 'boolean') {
-        decode(codec, result, (err, value) => soon(cb, err, value))
+        decode(codec, result, (...args) => soon(cb, ...args))
         return tokenOf(opts)
       }
       more(result)
@@ -74,8 +74,9 @@ const methods = {
   // Whether block `start`, or all from `start` to before `end`, are here. Answers at once; a callback is told as well.
   has (start, end, cb) {
     if (typeof end === 'function') [end, cb] = [undefined, end]
-    if (end === undefined || end === null) end = start + 1
     return atOnce(cb, false, () => {
+      check.index(start)
+      if (end === undefined || end === null) end = start + 1
       check.range(start, end)
       return this.opened && native.feedHas(this[INNER].handle, start, end)
     })
@@ -235,15 +236,15 @@ function decodeAll (codec, blocks, cb) {
 
 // The answer of `ask` for a method that answers at once; a fault goes to the callback, and `otherwise` is given.
 function atOnce (cb, otherwise, ask) {
-  let value = otherwise
-  let fault = null
+  const isTold = typeof cb === 'function'
   try {
-    value = ask()
+    const value = ask()
+    if (isTold) soon(cb, null, value)
+    return value
   } catch (err) {
-    fault = err
+    if (isTold) soon(cb, err)
+    return otherwise
   }
-  if (typeof cb === 'function') soon(cb, fault, value)
-  return value
 }
 
 module.exports = methods

@@ -40,8 +40,9 @@ const methods = {
     if (typeof end === 'function') [end, opts, cb] = [undefined, undefined, end]
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     if (typeof cb !== 'function') return promised(true, (done) => this.clear(start, end, opts, done))
-    if (!end) end = start + 1
     try {
+      check.index(start)
+      if (!end) end = start + 1
       check.range(start, end)
     } catch (err) {
       return soon(cb, err)

@@ -24,4 +24,4 @@ pub mod replicate;
 pub mod engine;
 
 #[cfg(feature = "node")]
-mod node;
+pub mod node;

@@ -18,13 +18,17 @@ use crate::feed::{self, Feed, FeedError, OpenOptions, Put};
 use crate::math::crypto::discovery_key;
 use crate::math::flat::BlockIndex;
 use crate::replicate::{Answer, Local, PeerId, Range, Replicator, UpdateWait, WaitId};
+use crate::store::Io;
 use crate::store::disk::Disk;
 use crate::store::mailbox::{Abilities, Mailbox};
 use crate::store::memory::{Memory, MemoryStorage};
-use crate::store::Io;
 
 /// Writes of more bytes than this are done on a worker: hashing them would hold the thread too long.
 const BIG: usize = 256 * 1024;
+/// A change that holds the thread for longer than this, in microseconds, shows a slow device.
+const SLOW: u64 = 4_000;
+/// Then changes go to a worker for so many milliseconds.
+const SLOW_FOR: u64 = 1_000;
 
 /// Where a feed's files are.
 pub enum Place {
@@ -70,6 +74,8 @@ pub(super) struct FeedSlot {
     pub changes: VecDeque<Change>,
     pub is_changing: bool,
     pub is_closed: bool,
+    /// Until then changes are done on a worker: the device was slow.
+    pub slow_until: u64,
     pub channels: HashMap<PeerId, ChannelPlace>,
     pub tells_downloads: bool,
     pub tells_uploads: bool,
@@ -97,6 +103,7 @@ impl FeedSlot {
             changes: VecDeque::new(),
             is_changing: false,
             is_closed: false,
+            slow_until: 0,
             channels: HashMap::new(),
             tells_downloads: false,
             tells_uploads: false,
@@ -123,21 +130,21 @@ impl World {
             let result = feed::open(io, options, found).await;
             Completion::Opened { feed: id, op, result: result.map(Box::new) }
         };
-        self.run(is_native, false, job);
+        self.run(id, is_native, job);
     }
 
-    /// Runs a job: on a worker if it is big and may be, else here, as far as it goes.
+    /// Runs a job of a feed: on a worker, or here, as far as it goes. Only jobs of native storages may go to a worker.
     pub(super) fn run(
         &mut self,
-        is_native: bool,
-        is_big: bool,
+        feed: u64,
+        is_for_worker: bool,
         job: impl Future<Output = Completion> + Send + 'static,
     ) {
-        if is_native && is_big {
+        if is_for_worker {
             self.tell(Kind::Busy, [Value::Signed(1)]);
             on_worker(&self.completions, job);
         } else {
-            self.done.extend(self.tasks.start(job));
+            self.done.extend(self.tasks.start(feed, job));
         }
     }
 
@@ -159,11 +166,22 @@ impl World {
         }
         let Some(change) = slot.changes.pop_front() else { return };
         slot.is_changing = true;
+        let start = self.clock.micros();
+        self.start_change(id, change);
+        if self.clock.micros() - start > SLOW
+            && let Some(slot) = self.feeds.get_mut(&id)
+        {
+            slot.slow_until = self.clock.now() + SLOW_FOR;
+        }
+    }
+
+    fn start_change(&mut self, id: u64, change: Change) {
+        let Some(slot) = self.feeds.get_mut(&id) else { return };
         match (change, slot.feed.get().cloned()) {
             (Change::Append { op, blocks }, Some(log)) => self.append(id, op, log, blocks),
             (Change::Store(answers), Some(log)) => self.store(id, log, answers),
             (Change::Clear { op, start, end }, Some(log)) => {
-                self.run(log.io().is_native(), false, async move {
+                self.run(id, false, async move {
                     let result = log.clear(start, end).await;
                     Completion::Cleared { feed: id, op, range: (start, end), result }
                 });
@@ -177,9 +195,16 @@ impl World {
         }
     }
 
+    /// Whether a change is done on a worker: it is big, or the last one here took long.
+    fn is_for_worker(&self, id: u64, log: &Feed, size: usize) -> bool {
+        let is_slow = self.feeds.get(&id).is_some_and(|slot| self.clock.now() < slot.slow_until);
+        log.io().is_native() && (size > BIG || is_slow)
+    }
+
     fn append(&mut self, id: u64, op: u64, log: Arc<Feed>, blocks: Vec<Bytes>) {
         let size: usize = blocks.iter().map(Bytes::len).sum();
-        self.run(log.io().is_native(), size > BIG, async move {
+        let is_big = self.is_for_worker(id, &log, size);
+        self.run(id, is_big, async move {
             let result = log.append(blocks).await;
             Completion::Appended { feed: id, op, result }
         });
@@ -194,7 +219,8 @@ impl World {
         }
         let size: usize = answers.iter().filter_map(|answer| answer.value.as_ref()).map(Bytes::len).sum();
         let outlines = answers.iter().map(outline).collect();
-        self.run(log.io().is_native(), size > BIG, async move {
+        let is_big = self.is_for_worker(id, &log, size);
+        self.run(id, is_big, async move {
             let result = log.put(answers.into_iter().map(put_of).collect()).await;
             Completion::Stored { feed: id, answers: outlines, result }
         });
@@ -208,7 +234,7 @@ impl World {
             self.queue.push(Kind::Fail, failure_values(waiting.0, &Failure::closed()));
         }
         let io = slot.io.clone();
-        self.run(false, false, async move {
+        self.run(id, false, async move {
             let result = match log {
                 Some(log) => log.close().await,
                 None => io.close().await,
@@ -219,14 +245,16 @@ impl World {
 
     /// Closes what the feed has on streams at once; its files when the changes under way are over.
     pub(super) fn close_feed(&mut self, id: u64, op: u64) {
-        let peers: Vec<PeerId> = self.feeds.get(&id).map(|slot| slot.channels.keys().copied().collect()).unwrap_or_default();
+        let peers: Vec<PeerId> =
+            self.feeds.get(&id).map(|slot| slot.channels.keys().copied().collect()).unwrap_or_default();
         peers.into_iter().for_each(|peer| self.close_peer(id, peer));
         self.change(id, op, Change::Close { op });
     }
 
     /// JavaScript has forgotten the feed: so do we.
     pub(super) fn remove_feed(&mut self, id: u64) {
-        let peers: Vec<PeerId> = self.feeds.get(&id).map(|slot| slot.channels.keys().copied().collect()).unwrap_or_default();
+        let peers: Vec<PeerId> =
+            self.feeds.get(&id).map(|slot| slot.channels.keys().copied().collect()).unwrap_or_default();
         peers.into_iter().for_each(|peer| self.close_peer(id, peer));
         self.feeds.remove(&id);
         self.dirty_feeds.remove(&id);
@@ -235,27 +263,27 @@ impl World {
     pub(super) fn destroy_feed(&mut self, id: u64, op: u64) {
         let Some(slot) = self.feeds.get(&id) else { return self.fail(op, Failure::closed()) };
         let io = slot.io.clone();
-        self.run(false, false, async move {
+        self.run(id, false, async move {
             let result = io.destroy().await.map_err(FeedError::from);
             Completion::Closed { feed: id, op, result }
         });
     }
 
-    /// Reads a block that is held. What is not in the cache is read again on a worker.
+    /// Reads a block that is held. What is not in the cache, or is big, is read again on a worker.
     pub(super) fn get(&mut self, id: u64, op: u64, log: Arc<Feed>, index: u64, may_wait: bool) {
-        let is_native = log.io().is_native();
         let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
-        self.run(is_native, may_wait, async move {
+        self.run(id, may_wait && io.is_native(), async move {
             let result = log.get(&io, BlockIndex(index)).await;
             Completion::Got { feed: id, op, index, result }
         });
     }
 
-    pub(super) fn get_batch(&mut self, op: u64, log: Arc<Feed>, start: u64, end: u64) {
-        let is_big = log.io().is_native();
-        self.run(is_big, is_big, async move {
-            let io = log.io().clone();
-            Completion::GotBatch { op, result: log.get_batch(&io, start, end).await }
+    /// The same for several blocks.
+    pub(super) fn get_batch(&mut self, id: u64, op: u64, log: Arc<Feed>, range: (u64, u64), may_wait: bool) {
+        let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
+        self.run(id, may_wait && io.is_native(), async move {
+            let result = log.get_batch(&io, range.0, range.1).await;
+            Completion::GotBatch { feed: id, op, range, result }
         });
     }
 
@@ -294,7 +322,7 @@ impl World {
     pub(super) fn seek(&mut self, id: u64, op: u64) {
         let Some(slot) = self.feeds.get(&id) else { return };
         let (Some(log), Some(Wanted::Seek { bytes, .. })) = (slot.log(), slot.wanted.get(&op).copied()) else { return };
-        self.run(false, false, async move {
+        self.run(id, false, async move {
             let result = log.seek(log.io(), bytes).await;
             Completion::Sought { feed: id, op, result }
         });
@@ -334,10 +362,11 @@ impl World {
 
     /// Hands the requests that verbs made to JavaScript's storages.
     pub(super) fn hand_out_io(&mut self) {
-        for (id, slot) in &self.feeds {
-            let requests = slot.mailbox.as_ref().map(|mailbox| mailbox.take_requests()).unwrap_or_default();
+        for id in self.tasks.touched() {
+            let mailbox = self.feeds.get(&id).and_then(|slot| slot.mailbox.as_ref());
+            let requests = mailbox.map(|mailbox| mailbox.take_requests()).unwrap_or_default();
             if !requests.is_empty() {
-                self.queue.push(Kind::Io, [(*id).into(), Value::Requests(requests)]);
+                self.queue.push(Kind::Io, [id.into(), Value::Requests(requests)]);
             }
         }
     }

@@ -87,7 +87,7 @@ impl FeedHandle {
     /// Gets blocks that are all here.
     pub fn get_batch(&self, op: u64, start: u64, end: u64) -> bool {
         self.enter(|world| match self.log() {
-            Some(log) => world.get_batch(op, log.clone(), start, end),
+            Some(log) => world.get_batch(self.id, op, log.clone(), (start, end), false),
             None => world.fail(op, Failure::closed()),
         })
     }

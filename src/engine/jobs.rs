@@ -1,5 +1,6 @@
 //! Jobs: verbs of a feed as futures, run here, on a worker, or in turns with a JavaScript storage.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,8 +68,12 @@ pub enum Completion {
     },
     /// Blocks were read.
     GotBatch {
+        /// The feed.
+        feed: u64,
         /// The operation.
         op: u64,
+        /// The blocks.
+        range: (u64, u64),
         /// Their bytes; None if one is not held.
         result: Result<Option<Vec<Bytes>>, FeedError>,
     },
@@ -105,6 +110,7 @@ pub enum Completion {
 
 /// A job that waits for a JavaScript storage.
 struct Task {
+    feed: u64,
     job: Pin<Box<dyn Future<Output = Completion> + Send>>,
     flag: Arc<Flag>,
 }
@@ -121,28 +127,39 @@ impl Wake for Flag {
 #[derive(Default)]
 pub struct Tasks {
     tasks: Vec<Task>,
+    touched: BTreeSet<u64>,
 }
 
 impl Tasks {
-    /// Runs a job as far as it goes; Some if it is over at once.
-    pub fn start(&mut self, job: impl Future<Output = Completion> + Send + 'static) -> Option<Completion> {
-        let mut task = Task { job: Box::pin(job), flag: Arc::new(Flag(AtomicBool::new(false))) };
+    /// Runs a job of a feed as far as it goes; Some if it is over at once.
+    pub fn start(&mut self, feed: u64, job: impl Future<Output = Completion> + Send + 'static) -> Option<Completion> {
+        let mut task = Task { feed, job: Box::pin(job), flag: Arc::new(Flag(AtomicBool::new(false))) };
         let completion = task.poll();
         if completion.is_none() {
+            self.touched.insert(feed);
             self.tasks.push(task);
         }
         completion
     }
 
+    /// The feeds whose jobs may have asked their storage for something since the last call.
+    pub fn touched(&mut self) -> BTreeSet<u64> {
+        std::mem::take(&mut self.touched)
+    }
+
     /// Runs on every job whose answers have come; gives the ones that are over, in the order they were started.
     pub fn resume(&mut self) -> Vec<Completion> {
         let mut done = Vec::new();
-        self.tasks.retain_mut(|task| match task.flag.0.swap(false, Ordering::AcqRel).then(|| task.poll()).flatten() {
-            Some(completion) => {
-                done.push(completion);
-                false
+        let touched = &mut self.touched;
+        self.tasks.retain_mut(|task| {
+            if !task.flag.0.swap(false, Ordering::AcqRel) {
+                return true;
             }
-            None => true,
+            touched.insert(task.feed);
+            let completion = task.poll();
+            let is_over = completion.is_some();
+            done.extend(completion);
+            !is_over
         });
         done
     }

@@ -21,11 +21,7 @@ impl World {
             Completion::Stored { feed, answers, result } => self.stored(feed, &answers, result),
             Completion::Cleared { feed, op, range, result } => self.cleared(feed, op, range, result),
             Completion::Got { feed, op, index, result } => self.got(feed, op, index, result),
-            Completion::GotBatch { op, result } => match result {
-                Ok(Some(blocks)) => self.succeed(op, [Value::Blocks(blocks)]),
-                Ok(None) => self.fail(op, not_downloaded()),
-                Err(error) => self.fail(op, Failure::from(&error)),
-            },
+            Completion::GotBatch { feed, op, range, result } => self.got_batch(feed, op, range, result),
             Completion::Sought { feed, op, result } => self.sought(feed, op, result),
             Completion::Served { feed, peer, request, result } => self.served(feed, peer, request, result),
             Completion::Closed { feed, op, result } => self.closed(feed, op, result),
@@ -65,8 +61,9 @@ impl World {
                     self.tell(Kind::Append, [id.into(), appended.len.into(), appended.byte_len.into()]);
                     if let Some(slot) = self.feeds.get_mut(&id) {
                         slot.replicator.announce(appended.start, appended.len - appended.start, None);
+                        (appended.start..appended.len).for_each(|block| slot.replicator.arrived(block));
+                        slot.replicator.tree_grew();
                     }
-                    self.dirty_feeds.insert(id);
                 }
                 self.succeed(op, [appended.start.into()]);
             }
@@ -82,7 +79,6 @@ impl World {
                 if let Some(slot) = self.feeds.get_mut(&id).filter(|_| changed) {
                     slot.replicator.unannounce(range.0, range.1 - range.0);
                     self.tell(Kind::Clear, [id.into(), range.0.into(), range.1.into()]);
-                    self.dirty_feeds.insert(id);
                 }
                 self.succeed(op, []);
             }
@@ -96,13 +92,20 @@ impl World {
             Ok(Some(block)) => self.succeed(op, [block.into()]),
             // It was cleared in between: wait for it like for any other.
             Ok(None) => self.wait(id, op, Wanted::Block(index)),
-            Err(FeedError::Store(StoreError::WouldBlock)) => {
-                match self.feeds.get(&id).and_then(FeedSlot::log) {
-                    Some(log) => self.get(id, op, log, index, true),
-                    None => self.fail(op, Failure::closed()),
-                }
-            }
+            Err(FeedError::Store(StoreError::WouldBlock)) => match self.feeds.get(&id).and_then(FeedSlot::log) {
+                Some(log) => self.get(id, op, log, index, true),
+                None => self.fail(op, Failure::closed()),
+            },
             Err(error) => self.fail(op, Failure::from(&error)),
+        }
+    }
+
+    fn got_batch(&mut self, id: u64, op: u64, range: (u64, u64), result: Result<Option<Vec<Bytes>>, FeedError>) {
+        match (result, self.feeds.get(&id).and_then(FeedSlot::log)) {
+            (Ok(Some(blocks)), _) => self.succeed(op, [Value::Blocks(blocks)]),
+            (Ok(None), _) => self.fail(op, not_downloaded()),
+            (Err(FeedError::Store(StoreError::WouldBlock)), Some(log)) => self.get_batch(id, op, log, range, true),
+            (Err(error), _) => self.fail(op, Failure::from(&error)),
         }
     }
 
@@ -115,15 +118,16 @@ impl World {
         self.next_change(id);
     }
 
+    /// The feed may be settled again, which it was not while the change was under way.
     fn end_change(&mut self, id: u64) {
         if let Some(slot) = self.feeds.get_mut(&id) {
             slot.is_changing = false;
+            self.dirty_feeds.insert(id);
         }
     }
 
     fn stored(&mut self, id: u64, answers: &[(PeerId, u64, Option<usize>)], result: Result<PutReport, FeedError>) {
         self.end_change(id);
-        self.dirty_feeds.insert(id);
         match result {
             Ok(report) => self.kept(id, answers, report),
             Err(error) => {
@@ -165,4 +169,3 @@ impl World {
 pub(super) fn not_downloaded() -> Failure {
     Failure::new("ENOTDOWNLOADED", "Block not downloaded")
 }
-

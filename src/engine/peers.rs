@@ -107,8 +107,7 @@ impl World {
         let Some(slot) = self.feeds.get_mut(&feed) else { return };
         let Some(log) = slot.log() else { return };
         let replicator = &mut slot.replicator;
-        let received =
-            log.with_local(|bitfield, len| replicator.receive(Local { bitfield, len }, peer, message));
+        let received = log.with_local(|bitfield, len| replicator.receive(Local { bitfield, len }, peer, message));
         self.dirty_feeds.insert(feed);
         self.route(feed);
         if let Err(fault) = received {

@@ -33,7 +33,8 @@ impl World {
     /// True while the remote has asked for more than we care to remember.
     pub(super) fn has_too_many_uploads(&self, stream: u64) -> bool {
         let Some(slot) = self.streams.get(&stream) else { return false };
-        let uploads = |feed: &u64, peer: &PeerId| self.feeds.get(feed)?.replicator.peer(*peer).map(|peer| peer.uploads.len());
+        let uploads =
+            |feed: &u64, peer: &PeerId| self.feeds.get(feed)?.replicator.peer(*peer).map(|peer| peer.uploads.len());
         slot.peers.values().filter_map(|(feed, peer)| uploads(feed, peer)).sum::<usize>() > MAX_UPLOADS
     }
 
@@ -62,7 +63,7 @@ impl World {
         let Some(request) = state.uploads.pop_front() else { return false };
         if request.bytes > 0 {
             state.is_serving = true;
-            self.run(false, false, async move { serve_bytes(&log, feed, peer, request).await });
+            self.run(feed, false, async move { serve_bytes(&log, feed, peer, request).await });
         } else {
             let block = BlockIndex(request.index);
             match log.plan_proof(block, request.digest, request.hash, &mut state.tree) {
@@ -80,9 +81,8 @@ impl World {
         if let Some(state) = slot.replicator.peer_mut(peer) {
             state.is_serving = true;
         }
-        let is_native = log.io().is_native();
         let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
-        self.run(is_native, may_wait, async move {
+        self.run(feed, may_wait && io.is_native(), async move {
             let result = log.serve(&io, BlockIndex(request.index), request.hash, &plan).await;
             Completion::Served { feed, peer, request, result }
         });

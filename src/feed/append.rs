@@ -36,8 +36,7 @@ impl Feed {
             return Err(FeedError::BlockTooLarge);
         }
         let draft = self.draft(&blocks)?;
-        let appended =
-            Appended { start: draft.start, len: draft.roots.len(), byte_len: draft.roots.byte_len() };
+        let appended = Appended { start: draft.start, len: draft.roots.len(), byte_len: draft.roots.byte_len() };
         if blocks.is_empty() {
             return Ok(appended);
         }

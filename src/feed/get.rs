@@ -5,10 +5,12 @@ use bytes::Bytes;
 use super::{Cursor, Feed, FeedError};
 use crate::math::crypto::{Node, leaf_hash, leaf_hashes};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
-use crate::store::{File, Io, layout, record};
+use crate::store::{File, Io, StoreError, layout, record};
 
 /// The largest block, in bytes: what one frame can carry.
 pub const MAX_BLOCK_SIZE: usize = 8 * 1024 * 1024;
+/// What may be read and hashed where nobody must be kept waiting, in bytes: about a quarter of a millisecond.
+const MAX_HASTY: usize = 256 * 1024;
 
 impl Feed {
     /// The block, or None if it is not held. `io` says whether to wait for the device.
@@ -74,6 +76,9 @@ impl Feed {
         if size == 0 {
             return Ok(Bytes::new());
         }
+        if size > MAX_HASTY && io.is_hasty() {
+            return Err(StoreError::WouldBlock.into());
+        }
         io.read(File::Data, offset, size).await?.ok_or(bad)
     }
 
@@ -89,7 +94,8 @@ impl Feed {
             .zip(start..end)
             .map(|(pair, block)| {
                 let index = BlockIndex(block).leaf();
-                let leaf = pair.get(..layout::NODE_LEN).and_then(|leaf| record::decode_node(index, leaf).ok().flatten());
+                let leaf =
+                    pair.get(..layout::NODE_LEN).and_then(|leaf| record::decode_node(index, leaf).ok().flatten());
                 leaf.ok_or(FeedError::NodeMissing(index.0))
             })
             .collect()

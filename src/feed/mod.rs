@@ -36,7 +36,7 @@ pub use append::Appended;
 pub use error::FeedError;
 pub use get::MAX_BLOCK_SIZE;
 pub use open::{OpenOptions, open};
-pub use put::{Arrival, PutReport, Put};
+pub use put::{Arrival, Put, PutReport};
 pub use seek::Sought;
 pub use serve::Served;
 

@@ -69,11 +69,7 @@ pub async fn open(io: Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)
     Ok(Feed { io, state: Mutex::new(state) })
 }
 
-async fn open_files(
-    io: &Io,
-    options: OpenOptions,
-    found: impl Fn(Option<[u8; 32]>),
-) -> Result<State, FeedError> {
+async fn open_files(io: &Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)) -> Result<State, FeedError> {
     let stored_key = read_exact::<32>(io, File::Key).await?;
     let mut identity = identify(&options, stored_key)?;
     found(identity.key);
@@ -113,6 +109,7 @@ fn identify(options: &OpenOptions, stored_key: Option<[u8; 32]>) -> Result<Ident
         identity.key = Some(pair.public_key());
         identity.secret_key = Some(pair.secret_key());
     }
+    check_pair(&identity)?;
     Ok(identity)
 }
 
@@ -134,6 +131,11 @@ async fn restore_key(io: &Io, options: &OpenOptions, identity: &mut Identity) ->
 async fn complete_secret_key(io: &Io, options: &OpenOptions, identity: &mut Identity) -> Result<(), FeedError> {
     let stored = read_exact::<64>(io, File::SecretKey).await?.filter(|_| !identity.overwrite);
     identity.secret_key = options.secret_key.or(stored).or(identity.secret_key);
+    check_pair(identity)
+}
+
+/// The secret key, if there is one, must be whole and belong to the public key.
+fn check_pair(identity: &Identity) -> Result<(), FeedError> {
     match (&identity.secret_key, identity.key) {
         (Some(secret), Some(key)) if public_half(secret) != key || KeyPair::from_secret_key(secret).is_none() => {
             Err(FeedError::KeyMismatch)
@@ -186,12 +188,7 @@ async fn read_content(io: &Io, size: PageSize) -> Result<Bytes, FeedError> {
     Ok(Bytes::from(content))
 }
 
-async fn state_of(
-    io: &Io,
-    options: &OpenOptions,
-    identity: &Identity,
-    bitfield: Bitfield,
-) -> Result<State, FeedError> {
+async fn state_of(io: &Io, options: &OpenOptions, identity: &Identity, bitfield: Bitfield) -> Result<State, FeedError> {
     let len = tree::blocks(&bitfield);
     let mut state = State {
         key: identity.key,
@@ -210,10 +207,10 @@ async fn state_of(
 
 async fn write_keys(io: &Io, options: &OpenOptions, identity: &Identity) -> Result<(), FeedError> {
     let is_new_key = identity.key != identity.stored_key;
-    if let Some(secret) = identity.secret_key.filter(|_| options.store_secret_key) {
-        if is_new_key || read_exact::<64>(io, File::SecretKey).await? != Some(secret) {
-            write(io, File::SecretKey, &secret).await?;
-        }
+    if let Some(secret) = identity.secret_key.filter(|_| options.store_secret_key)
+        && (is_new_key || read_exact::<64>(io, File::SecretKey).await? != Some(secret))
+    {
+        write(io, File::SecretKey, &secret).await?;
     }
     match identity.key.filter(|_| is_new_key) {
         Some(key) => write(io, File::Key, &key).await,

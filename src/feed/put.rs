@@ -10,8 +10,8 @@ use bytes::Bytes;
 use super::nodes::NodeMap;
 use super::{Cursor, Feed, FeedError, State, node_writes, signature_write};
 use crate::log::merkle::Roots;
-use crate::log::stage::Stage;
 use crate::log::proof::{self, Claim, Finding, ProofError};
+use crate::log::stage::Stage;
 use crate::math::crypto::{self, Hash, Node, SignatureBytes, leaf_hashes};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
 use crate::store::{File, Write};
@@ -241,7 +241,7 @@ impl State {
         signature: Option<&SignatureBytes>,
         signed: Option<bool>,
     ) -> Result<(), ProofError> {
-        let known = signed.unwrap_or(self.signed && self.roots.len() > 0);
+        let known = signed.unwrap_or(self.signed && !self.roots.is_empty());
         match signature {
             Some(signature) if self.verifies(hash, len, signature) => Ok(()),
             Some(_) => Err(ProofError::BadSignature),

@@ -12,8 +12,8 @@
 #![allow(unsafe_code)]
 
 mod convert;
-mod feeds;
-mod streams;
+pub mod feeds;
+pub mod streams;
 
 use std::sync::Arc;
 
@@ -27,8 +27,10 @@ use crate::math::crypto::{self, KeyPair};
 use crate::store::memory::Memory;
 use crate::wire::NoiseKeyPair;
 
-type EngineRef = External<Arc<Engine>>;
-type MemoryRef = External<Arc<Memory>>;
+/// An engine's handle.
+pub type EngineRef = External<Arc<Engine>>;
+/// A native memory storage's handle.
+pub type MemoryRef = External<Arc<Memory>>;
 
 /// The kinds of events: their numbers by name.
 #[napi(catch_unwind)]

@@ -43,6 +43,9 @@ pub struct WaitId(pub u64);
 /// After this long without an answer another peer may be asked as well, in milliseconds.
 pub const LATE_AFTER: u64 = 2_000;
 
+/// After this long a request is taken for lost, and may be made again, in milliseconds.
+pub const GIVEN_UP_AFTER: u64 = 20_000;
+
 /// The log as it is here: what we hold and how long it is.
 #[derive(Clone, Copy)]
 pub struct Local<'a> {

@@ -169,8 +169,7 @@ impl Peer {
     pub(super) fn take_inflight(&mut self, ask: Ask) -> Option<Inflight> {
         let exact = |inflight: &Inflight| inflight.ask == ask;
         let by_bytes = |inflight: &Inflight| ask.hash && inflight.bytes > 0;
-        let place =
-            self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
+        let place = self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
         let was_full = !self.has_room(false);
         let taken = self.inflight.remove(place)?;
         self.asked.remove(&taken.ask);

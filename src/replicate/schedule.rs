@@ -5,7 +5,7 @@
 
 use super::peer::{Inflight, Peer};
 use super::waiting::{Range, Selection};
-use super::{Ask, LATE_AFTER, Local, Output, PeerId, Replicator};
+use super::{Ask, GIVEN_UP_AFTER, LATE_AFTER, Local, Output, PeerId, Replicator};
 use crate::log::tree;
 use crate::math::flat::BlockIndex;
 use crate::wire::Message;
@@ -30,7 +30,7 @@ impl Replicator {
         }
     }
 
-    /// Requests that were not answered in time may be made to others; the peer keeps its turn.
+    /// Requests that were not answered in time may be made to others; the peer keeps its turn, but not for ever.
     pub fn tick(&mut self, now: u64) {
         let mut late = Vec::new();
         for peer in self.peers.values_mut() {
@@ -40,6 +40,14 @@ impl Replicator {
                     late.push(inflight.ask);
                 }
             }
+            let asked = &mut peer.asked;
+            peer.inflight.retain(|inflight| {
+                let is_given_up = now.saturating_sub(inflight.sent) >= GIVEN_UP_AFTER;
+                if is_given_up {
+                    asked.remove(&inflight.ask);
+                }
+                !is_given_up
+            });
         }
         late.into_iter().for_each(|ask| self.release(ask));
     }
@@ -82,7 +90,7 @@ impl Replicator {
             let wanted = *self.waiting.unassigned.range(from..).next()?;
             let had = peer.haves.next(wanted)?;
             let ask = Ask { index: wanted, hash: false };
-            if had == wanted && !peer.asked.contains(&ask) {
+            if had == wanted && !peer.asked.contains(&ask) && !self.reserved.contains_key(&ask) {
                 self.waiting.unassigned.remove(&wanted);
                 return Some(Pick { ask, bytes: 0 });
             }

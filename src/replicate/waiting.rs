@@ -151,8 +151,7 @@ impl Waiting {
             Range::Blocks(blocks) => blocks.as_slice(),
             Range::Span { .. } => &[],
         });
-        let windows: BTreeSet<u64> =
-            gets.chain(updates).chain(spans).chain(lists.map(|block| block / size)).collect();
+        let windows: BTreeSet<u64> = gets.chain(updates).chain(spans).chain(lists.map(|block| block / size)).collect();
         windows.into_iter()
     }
 }

@@ -66,7 +66,7 @@ impl Replicator {
     pub(super) fn on_want(&mut self, local: Local<'_>, id: PeerId, start: u64, length: Option<u64>) {
         let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.uploading) else { return };
         let length = length.unwrap_or(0);
-        if start % PAGE != 0 || length % PAGE != 0 {
+        if !(start.is_multiple_of(PAGE) && length.is_multiple_of(PAGE)) {
             return;
         }
         let last = local.len.checked_sub(1).filter(|last| local.bitfield.get(*last));

@@ -72,6 +72,11 @@ impl Io {
         }
     }
 
+    /// True if whoever reads must not be kept waiting, by a device or by much work.
+    pub const fn is_hasty(&self) -> bool {
+        matches!(self.place, Place::Native(_, Wait::CacheOnly))
+    }
+
     /// True if every future is ready at its first poll.
     pub const fn is_native(&self) -> bool {
         matches!(self.place, Place::Native(..))
