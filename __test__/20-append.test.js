@@ -158,14 +158,6 @@ test('close waits for appends under way', async (t) => {
   assert.equal((await open(t, dir)).length, 1)
 })
 
-test('a throw in an append callback does not jam the queue', async (t) => {
-  const feed = await open(t)
-  const caught = new Promise((resolve) => process.once('uncaughtException', resolve))
-  feed.append('a', () => { throw new Error('thrown by the caller') })
-  assert.equal((await caught).message, 'thrown by the caller')
-  assert.equal(await feed.append('b'), 1)
-})
-
 test('with promises: append, flush, head, and no unhandled rejection for a forgotten failure', async (t) => {
   const feed = create(t)
   assert.equal(await feed.append(['a', 'b']), 0)

@@ -2,6 +2,7 @@
 // Wrong arguments: an Error with a code, nothing lost, and the feed goes on.
 
 const assert = require('node:assert/strict')
+const { inspect } = require('node:util')
 const { hypercore, test, scratch, open, clone, ask, hashDirectory } = require('./helpers')
 
 const NO_INDEX = [-1, 0.5, NaN, Infinity, 2 ** 53, '0', null, {}, 1n]
@@ -173,7 +174,7 @@ async function fineAfterAll (t) {
 // The Error of a call that must fail, thrown or called back.
 async function refused (feed, method, ...args) {
   const error = await outcome(() => ask(feed, method, ...args))
-  const what = `${method}(${args.map(String)})`
+  const what = `${method}(${inspect(args)})`
   assert(error instanceof Error, `${what} did not fail`)
   assert.equal(typeof error.code, 'string', `${what}: ${error.message} has no code`)
   return error

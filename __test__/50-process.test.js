@@ -109,6 +109,18 @@ test('an exception in a callback or listener is an ordinary uncaught exception',
   }
 })
 
+test('a throw in an append callback does not jam the queue', async (t) => {
+  await exits(t, `
+    process.on('uncaughtException', (err) => console.log(err.message))
+    const a = hypercore(dir + '/a')
+    a.append('x', () => { throw new Error('mine') })
+    a.append('y', ok((seq) => {
+      console.log(seq)
+      a.append('z', ok(console.log))
+    }))
+  `, 'mine\n1\n2')
+})
+
 test('an error event without listener ends the process with that error', async (t) => {
   const result = await run(t, 'hypercore(dir + "/a", { createIfMissing: false })')
   assert.notEqual(result.code, 0)

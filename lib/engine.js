@@ -9,8 +9,9 @@
  * A call that left events behind says so (`more`), and the queue is drained in the next tick; work that a worker did calls `wake`.
  * A drain dispatches everything in order. When it lasted longer than a millisecond it goes on after the event loop turned, so that sockets and timers get their turn.
  *
- * Operations that must finish (`must`) keep the process alive and their feed in memory. Operations that may wait for ever (`mayWait`) do
- * neither: their callbacks belong to the feed and go with it.
+ * Operations that must finish (`must`) keep their feed in memory. Operations that may wait for ever (`mayWait`) do not: their callbacks
+ * belong to the feed and go with it. Neither keeps the process alive: that is what workers do while they work (`Busy`), and what a
+ * storage in JavaScript does while it means to answer.
  *
  * Invariant: events are dispatched in the order of the queue, each once, whatever the callbacks throw.
  */
@@ -151,10 +152,9 @@ function nextOp () {
   return ++lastOp
 }
 
-// `fn(err, a, b)` will be called with the answer to `op`; the process lives until then.
+// `fn(err, a, b)` will be called with the answer to `op`.
 function must (op, fn) {
   strong.set(op, fn)
-  hold()
 }
 
 // The same for an operation that may never be answered; `target` is its feed.
@@ -169,7 +169,6 @@ function answer (op, err, event) {
   const fn = strong.get(op)
   if (fn === undefined) return answerWaiting(op, err, event)
   strong.delete(op)
-  release()
   call(fn, err, event)
 }
 

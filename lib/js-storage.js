@@ -53,16 +53,17 @@ class JsStorage {
 
   // `answer(id, status, value)` is called for each request, at once or later.
   run (requests, answer) {
-    for (const [id, op, file, offset, arg] of requests) {
+    for (const request of requests) {
+      const [id, , file] = request
+      const storage = this.#files[file]
       let answered = false
       const done = (status, value) => {
         if (answered) return
         answered = true
         answer(id, status, value)
       }
-      const storage = this.#files[file]
       try {
-        carryOut(storage, op, offset, arg, done, (err) => this.#isAbsent(storage, err))
+        carryOut(storage, request, done, (err) => this.#isAbsent(storage, err))
       } catch (err) {
         done(FAILED, errors.keep(err))
       }
@@ -85,7 +86,7 @@ class JsStorage {
   }
 }
 
-function carryOut (storage, op, offset, arg, done, isAbsent) {
+function carryOut (storage, [, op, , offset, arg], done, isAbsent) {
   const fail = (err) => isAbsent(err) ? done(ABSENT) : done(FAILED, errors.keep(err))
   const plain = (err) => err ? done(FAILED, errors.keep(err)) : done(DONE)
   const orAbsent = (err) => err ? fail(err) : done(DONE)

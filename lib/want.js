@@ -10,7 +10,7 @@ const INNER = require('./inner')
 const Request = require('./request')
 const check = require('./check')
 const errors = require('./errors')
-const { native, more, nextOp, mayWait } = require('./engine')
+const { native, more, nextOp } = require('./engine')
 const { whenOpen, whenAvailable, attempt, cancellable, tokenIn } = require('./wait')
 
 const methods = {
@@ -45,7 +45,7 @@ const methods = {
       return
     }
     const wanted = selection(range)
-    if (isSame(wanted, ALL)) return void native.feedStop(this[INNER].handle)
+    if (isSame(wanted, ALL)) return native.feedStop(this[INNER].handle)
     for (const request of requests.values()) {
       if (request.kind === 'download' && isSame(request.selection, wanted)) return request.giveUp(errors.downloadCancelled())
     }

@@ -64,7 +64,7 @@ impl Feed {
         Err(FeedError::OutOfBounds)
     }
 
-    /// One level down, or None if neither child's size is known.
+    /// Further down, or None if the held nodes lead no further.
     async fn seek_down(&self, io: &Io, spot: Spot) -> Result<Option<Spot>, FeedError> {
         let (Some(left), Some(right)) = (spot.node.left_child(), spot.node.right_child()) else { return Ok(None) };
         let left_size = self.held_size(io, left).await?;
@@ -73,17 +73,54 @@ impl Feed {
             _ => self.held_size(io, right).await?,
         };
         let left_size = left_size.or_else(|| Some(spot.size?.saturating_sub(right_size?)));
-        Ok(left_size.map(|size| {
-            if spot.offset < size {
-                Spot { node: left, size: Some(size), offset: spot.offset }
-            } else {
-                Spot { node: right, size: right_size, offset: spot.offset - size }
+        match left_size {
+            Some(size) if spot.offset < size => Ok(Some(Spot { node: left, size: Some(size), offset: spot.offset })),
+            Some(size) => Ok(Some(Spot { node: right, size: right_size, offset: spot.offset - size })),
+            None => self.seek_deep(io, spot, left).await,
+        }
+    }
+
+    /// Neither child is held, but nodes further down may be: adds them up from the left as long as they touch.
+    async fn seek_deep(&self, io: &Io, spot: Spot, left: NodeIndex) -> Result<Option<Spot>, FeedError> {
+        let mut offset = spot.offset;
+        let mut next = Some(left);
+        while let Some(top) = next {
+            let Some((node, size)) = self.held_on_left(io, top).await? else { return Ok(None) };
+            if offset < size {
+                return Ok(Some(Spot { node, size: Some(size), offset }));
             }
-        }))
+            offset -= size;
+            next = right_neighbour(node, spot.node);
+        }
+        Ok(None)
+    }
+
+    /// The highest held node that begins where `top` begins.
+    async fn held_on_left(&self, io: &Io, top: NodeIndex) -> Result<Option<(NodeIndex, u64)>, FeedError> {
+        let mut node = Some(top);
+        while let Some(index) = node {
+            if let Some(size) = self.held_size(io, index).await? {
+                return Ok(Some((index, size)));
+            }
+            node = index.left_child();
+        }
+        Ok(None)
     }
 
     async fn held_size(&self, io: &Io, index: NodeIndex) -> Result<Option<u64>, FeedError> {
         let is_held = self.state.lock().bitfield.has_node(index);
         if is_held { Ok(Some(self.node(io, index).await?.size)) } else { Ok(None) }
     }
+}
+
+/// The highest node that begins where `node` ends, inside the subtree of `top`.
+fn right_neighbour(node: NodeIndex, top: NodeIndex) -> Option<NodeIndex> {
+    let mut up = node;
+    while up != top {
+        if up < up.sibling() {
+            return Some(up.sibling());
+        }
+        up = up.parent();
+    }
+    None
 }

@@ -31,7 +31,7 @@ impl Replicator {
         let is_asked_for_more = self.waiting.selections.iter().any(|selection| selection.id.is_some());
         let Some(peer) = self.peers.get(&id) else { return };
         let is_waiting = peer.options.live || sparse || peer.ending || !peer.heard || !peer.can_ask();
-        if is_waiting || is_asked_for_more || target == 0 || local.len < target {
+        if is_waiting || is_asked_for_more || local.len < target {
             return;
         }
         if local.bitfield.next_unset(0, target).is_none() {

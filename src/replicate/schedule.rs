@@ -103,7 +103,10 @@ impl Replicator {
         let update = self.waiting.updates.iter_mut().find(|update| {
             update.asked.is_none() && asked.is_none_or(|index| index < update.wait.min_len.saturating_sub(1))
         })?;
-        let index = peer.haves.next(update.wait.min_len.saturating_sub(1))?;
+        let first = update.wait.min_len.saturating_sub(1);
+        // The last block's proof tells the whole length.
+        let last = peer.remote_len.checked_sub(1).filter(|last| *last >= first && peer.haves.get(*last));
+        let index = last.or_else(|| peer.haves.next(first))?;
         let ask = Ask { index, hash: update.wait.hash };
         if peer.asked.contains(&ask) || self.reserved.contains_key(&ask) {
             return None;
