@@ -35,9 +35,8 @@ pub use peers::{AttachOptions, PeerInfo};
 pub use queue::Queue;
 pub use streams::{StreamOptions, Taken};
 
-pub use clock::dice;
+pub use clock::{Clock, dice};
 
-use clock::Clock;
 use queue::Completions;
 use world::World;
 
@@ -50,9 +49,14 @@ pub struct Engine {
 impl Engine {
     /// An engine whose queue calls `wake`, from any thread, when something happened outside of a call.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
+        Self::with_clock(Clock::start(), wake)
+    }
+
+    /// The same with a clock of the caller's.
+    pub fn with_clock(clock: Clock, wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
         let queue = Arc::new(Queue::default());
         let completions = Arc::new(Completions::new(wake));
-        let world = World::new(queue.clone(), completions, Clock::start());
+        let world = World::new(queue.clone(), completions, clock);
         Arc::new(Self { world: Mutex::new(world), queue })
     }
 

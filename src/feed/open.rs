@@ -77,6 +77,11 @@ async fn open_files(io: &Io, options: OpenOptions, found: impl Fn(Option<[u8; 32
         found(identity.key);
     }
     io.lock(true).await?;
+    if io.is_native() && read_exact(io, File::Key).await? != stored_key {
+        // Somebody made a log here before we had the lock: begin again, with it.
+        identity = identify(&options, read_exact(io, File::Key).await?)?;
+        found(identity.key);
+    }
     complete_secret_key(io, &options, &mut identity).await?;
     let pages = read_pages(io, identity.overwrite).await?;
     let state = state_of(io, &options, &identity, pages.bitfield).await?;

@@ -168,7 +168,7 @@ impl Peer {
     /// Takes the request that this answer belongs to; None if nothing like it was asked.
     pub(super) fn take_inflight(&mut self, ask: Ask) -> Option<Inflight> {
         let exact = |inflight: &Inflight| inflight.ask == ask;
-        let by_bytes = |inflight: &Inflight| ask.hash && inflight.bytes > 0;
+        let by_bytes = |inflight: &Inflight| inflight.bytes > 0 && inflight.ask.hash == ask.hash;
         let place = self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
         let was_full = !self.has_room(false);
         let taken = self.inflight.remove(place)?;

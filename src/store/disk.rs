@@ -64,9 +64,9 @@ impl Storage for Disk {
         let handle = self.handles.writing(file)?;
         let end = handle.metadata().map_err(self.at(file, "fstat"))?.len();
         if offset.saturating_add(len) >= end {
-            return handle.set_len(offset).map_err(self.at(file, "ftruncate"));
+            handle.set_len(offset).map_err(self.at(file, "ftruncate"))?;
         }
-        positioned::punch(&handle, offset, len).map_err(self.at(file, "fallocate"))
+        Ok(())
     }
 
     fn truncate(&self, file: File, len: u64) -> Result<(), StoreError> {

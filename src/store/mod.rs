@@ -3,12 +3,13 @@
 //! ```text
 //! io          what verbs await; a native storage answers at the first poll
 //!   storage     the trait of native storages:  disk  memory
-//!   mailbox     requests to a storage that lives in JavaScript
+//!   mailbox     requests to a storage that lives in JavaScript          exchange  questions and the futures of answers
 //! layout      where each record lies        record   what its bytes are
 //! ```
 
 pub mod disk;
 pub mod error;
+pub mod exchange;
 pub mod io;
 pub mod layout;
 pub mod mailbox;

@@ -46,32 +46,6 @@ pub(super) fn write(file: &File, mut offset: u64, data: &[&[u8]]) -> io::Result<
     Ok(())
 }
 
-/// Bytes of a block on common file systems: what is not wholly cleared would not be freed, only written.
-#[cfg(target_os = "linux")]
-const BLOCK: u64 = 4096;
-
-/// Frees the space of a range; the file keeps its length. Does nothing where the system cannot.
-#[cfg(target_os = "linux")]
-pub(super) fn punch(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    use rustix::fs::{FallocateFlags, fallocate};
-    use rustix::io::Errno;
-    let start = offset.next_multiple_of(BLOCK);
-    let end = offset.saturating_add(len) / BLOCK * BLOCK;
-    if start >= end {
-        return Ok(());
-    }
-    match fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, start, end - start) {
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => Ok(()),
-        punched => Ok(punched?),
-    }
-}
-
-/// Frees the space of a range, where the system can; here it cannot.
-#[cfg(not(target_os = "linux"))]
-pub(super) fn punch(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
-    Ok(())
-}
-
 /// An offset that no system accepts stays one: it does not wrap around.
 fn advance(offset: u64, count: usize) -> u64 {
     offset.saturating_add(u64::try_from(count).unwrap_or(u64::MAX))
