@@ -70,7 +70,14 @@ function Hypercore (storage, key, opts) {
 // What belongs to the feed and is nobody's business.
 function inner (feed, id, files, opts) {
   return {
-    handle: native.feedNew(engine, id, files.native, feed.sparse),
+    handle: native.feedNew(engine, id, files.native, {
+      sparse: feed.sparse,
+      indexing: !!opts.indexing,
+      allowPush: feed.allowPush,
+      hooksWrites: false,
+      hooksSigns: false,
+      hooksVerifies: false
+    }),
     js: files.js,
     codec: feedCodec(opts.valueEncoding),
     batcher: write.batcher(feed),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::feed::FeedError;
+use crate::math::crypto::Node;
 use crate::store::StoreError;
 use crate::store::mailbox::Request;
 
@@ -60,7 +61,7 @@ pub enum Kind {
     Duplex,
     /// A channel is closed: stream, discovery key.
     ChannelClosed,
-    /// The remote broke the stream: stream, code, message.
+    /// The remote broke the stream: stream, code, message, foreign error.
     StreamFail,
     /// The remote's stream extensions: stream, names.
     StreamExtensions,
@@ -70,11 +71,25 @@ pub enum Kind {
     Again,
     /// A worker has begun (1) or ended (-1) something that must not be cut off by the end of the process: difference.
     Busy,
+    /// A feed is shorter: feed, length, byte length.
+    Truncate,
+    /// A question to a feed's hooks: feed, id, 0 sign | 1 verify | 2 write, arguments.
+    Hook,
+    /// A message on a channel that JavaScript opened for itself: stream, channel, kind, fields.
+    ChannelMessage,
+    /// The remote opened such a channel too: stream, channel.
+    ChannelOpen,
+    /// A message to a peer on a foreign stream: feed, peer, kind, fields.
+    PeerMessage,
+    /// Nothing more to do with a peer on a foreign stream: feed, peer.
+    PeerDone,
+    /// A peer on a foreign stream broke its word: feed, peer, code, message, foreign error.
+    PeerFail,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 37] = [
         Self::Done,
         Self::Fail,
         Self::Key,
@@ -105,6 +120,13 @@ impl Kind {
         Self::StreamExtension,
         Self::Again,
         Self::Busy,
+        Self::Truncate,
+        Self::Hook,
+        Self::ChannelMessage,
+        Self::ChannelOpen,
+        Self::PeerMessage,
+        Self::PeerDone,
+        Self::PeerFail,
     ];
 }
 
@@ -129,6 +151,8 @@ pub enum Value {
     Names(Vec<String>),
     /// Requests to a JavaScript storage.
     Requests(Vec<Request>),
+    /// An array.
+    List(Vec<Value>),
 }
 
 /// One thing that happened.
@@ -173,7 +197,7 @@ impl Failure {
 impl From<&FeedError> for Failure {
     fn from(error: &FeedError) -> Self {
         match error {
-            FeedError::Store(StoreError::Foreign(number)) => {
+            FeedError::Store(StoreError::Foreign(number)) | FeedError::Hook(StoreError::Foreign(number)) => {
                 Self { code: None, message: error.to_string(), foreign: *number }
             }
             FeedError::Store(StoreError::Closed) => Self::closed(),
@@ -203,6 +227,18 @@ impl From<Bytes> for Value {
 impl<const N: usize> From<[u8; N]> for Value {
     fn from(bytes: [u8; N]) -> Self {
         Self::Bytes(Bytes::copy_from_slice(&bytes))
+    }
+}
+
+impl From<Node> for Value {
+    fn from(node: Node) -> Self {
+        Self::List(vec![node.index.0.into(), node.hash.into(), node.size.into()])
+    }
+}
+
+impl From<Vec<Node>> for Value {
+    fn from(nodes: Vec<Node>) -> Self {
+        Self::List(nodes.into_iter().map(Into::into).collect())
     }
 }
 

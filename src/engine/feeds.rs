@@ -14,7 +14,7 @@ use super::event::{Failure, Kind, Value};
 use super::jobs::{Completion, on_worker, outline};
 use super::streams::ChannelPlace;
 use super::world::World;
-use crate::feed::{self, Feed, FeedError, OpenOptions, Put};
+use crate::feed::{self, Feed, FeedError, Hooks, OpenOptions, Put, Question};
 use crate::math::crypto::discovery_key;
 use crate::math::flat::BlockIndex;
 use crate::replicate::{Answer, Local, PeerId, Range, Replicator, UpdateWait, WaitId};
@@ -41,10 +41,20 @@ pub enum Place {
 }
 
 /// What is fixed when a feed is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct FeedOptions {
     /// Download only what is asked for.
     pub sparse: bool,
+    /// The blocks' bytes are written by somebody else.
+    pub indexing: bool,
+    /// Keep valid blocks that nobody asked for.
+    pub allow_push: bool,
+    /// Ask the owner before writing what a peer sent.
+    pub hooks_writes: bool,
+    /// Ask the owner for signatures.
+    pub hooks_signs: bool,
+    /// Ask the owner about signatures.
+    pub hooks_verifies: bool,
 }
 
 /// A change that waits for its turn.
@@ -52,6 +62,10 @@ pub(super) enum Change {
     Append { op: u64, blocks: Vec<Bytes> },
     Store(Vec<Answer>),
     Clear { op: u64, start: u64, end: u64 },
+    Put { op: u64, item: Put },
+    Audit { op: u64 },
+    Truncate { op: u64, len: u64 },
+    Finalize { op: u64 },
     Close { op: u64 },
 }
 
@@ -68,6 +82,8 @@ pub(super) enum Wanted {
 pub(super) struct FeedSlot {
     pub io: Io,
     pub mailbox: Option<Arc<Mailbox>>,
+    pub hooks: Option<Arc<Hooks>>,
+    pub indexing: bool,
     pub feed: Arc<OnceLock<Arc<Feed>>>,
     pub replicator: Replicator,
     pub wanted: HashMap<u64, Wanted>,
@@ -97,8 +113,10 @@ impl FeedSlot {
         Self {
             io,
             mailbox,
+            hooks: options.hooks(),
+            indexing: options.indexing,
             feed: Arc::default(),
-            replicator: Replicator::new(options.sparse),
+            replicator: Replicator::new(options.sparse, options.allow_push),
             wanted: HashMap::new(),
             changes: VecDeque::new(),
             is_changing: false,
@@ -118,9 +136,10 @@ impl FeedSlot {
 }
 
 impl World {
-    pub(super) fn open_feed(&mut self, id: u64, op: u64, options: OpenOptions) {
+    pub(super) fn open_feed(&mut self, id: u64, op: u64, mut options: OpenOptions) {
         let Some(slot) = self.feeds.get(&id) else { return self.fail(op, Failure::closed()) };
         let (io, queue) = (slot.io.clone(), self.queue.clone());
+        (options.hooks, options.indexing) = (slot.hooks.clone(), slot.indexing);
         let found = move |key: Option<[u8; 32]>| {
             let discovery = key.as_ref().map(|key| discovery_key(key));
             queue.push(Kind::Key, [id.into(), key.into(), discovery.into()]);
@@ -187,7 +206,16 @@ impl World {
                 });
             }
             (Change::Close { op }, log) => self.close(id, op, log),
-            (Change::Append { op, .. } | Change::Clear { op, .. }, None) => {
+            (change, Some(log)) => self.rarely(id, log, change),
+            (
+                Change::Append { op, .. }
+                | Change::Clear { op, .. }
+                | Change::Put { op, .. }
+                | Change::Audit { op }
+                | Change::Truncate { op, .. }
+                | Change::Finalize { op },
+                None,
+            ) => {
                 slot.is_changing = false;
                 self.fail(op, Failure::closed());
             }
@@ -195,10 +223,37 @@ impl World {
         }
     }
 
+    /// Changes that are asked for now and then.
+    fn rarely(&mut self, id: u64, log: Arc<Feed>, change: Change) {
+        let is_native = log.io().is_native();
+        match change {
+            Change::Put { op, item } => self.run(id, false, async move {
+                let result = log.put(vec![item]).await;
+                Completion::Put { feed: id, op, result }
+            }),
+            Change::Audit { op } => self.run(id, is_native, async move {
+                let result = log.audit().await;
+                Completion::Audited { feed: id, op, result }
+            }),
+            Change::Truncate { op, len } => self.run(id, false, async move {
+                let old = log.len();
+                let result = log.truncate(len).await;
+                Completion::Truncated { feed: id, op, result: result.map(|changed| changed.then_some((len, old))) }
+            }),
+            Change::Finalize { op } => self.run(id, false, async move {
+                let result = log.finalize().await;
+                Completion::Finalized { feed: id, op, result }
+            }),
+            Change::Append { .. } | Change::Store(_) | Change::Clear { .. } | Change::Close { .. } => {}
+        }
+    }
+
     /// Whether a change is done on a worker: it is big, or the last one here took long.
     fn is_for_worker(&self, id: u64, log: &Feed, size: usize) -> bool {
         let is_slow = self.feeds.get(&id).is_some_and(|slot| self.clock.now() < slot.slow_until);
-        log.io().is_native() && (size > BIG || is_slow)
+        // Hooks are answered here, so a change that may ask them stays here.
+        let is_hooked = self.feeds.get(&id).is_some_and(|slot| slot.hooks.is_some());
+        log.io().is_native() && !is_hooked && (size > BIG || is_slow)
     }
 
     fn append(&mut self, id: u64, op: u64, log: Arc<Feed>, blocks: Vec<Bytes>) {
@@ -358,11 +413,13 @@ impl World {
             log.with_local(|bitfield, len| replicator.settle(now, Local { bitfield, len }));
         }
         self.route(id);
+        self.serve_foreign(id);
     }
 
     /// Hands the requests that verbs made to JavaScript's storages.
     pub(super) fn hand_out_io(&mut self) {
         for id in self.tasks.touched() {
+            self.hand_out_questions(id);
             let mailbox = self.feeds.get(&id).and_then(|slot| slot.mailbox.as_ref());
             let requests = mailbox.map(|mailbox| mailbox.take_requests()).unwrap_or_default();
             if !requests.is_empty() {
@@ -372,8 +429,37 @@ impl World {
     }
 }
 
+impl World {
+    fn hand_out_questions(&mut self, id: u64) {
+        let hooks = self.feeds.get(&id).and_then(|slot| slot.hooks.as_ref());
+        let questions = hooks.map(|hooks| hooks.exchange.take()).unwrap_or_default();
+        for (number, question) in questions {
+            let mut values = vec![id.into(), number.into()];
+            match question {
+                Question::Sign(message) => values.extend([Value::Number(0), message.into()]),
+                Question::Verify(message, signature) => {
+                    values.extend([Value::Number(1), message.into(), signature.into()]);
+                }
+                Question::Write(index, value, peer) => {
+                    values.extend([Value::Number(2), index.into(), value.into(), peer.into()]);
+                }
+            }
+            self.queue.push(Kind::Hook, values);
+        }
+    }
+}
+
+impl FeedOptions {
+    fn hooks(&self) -> Option<Arc<Hooks>> {
+        let (writes, signs, verifies) = (self.hooks_writes, self.hooks_signs, self.hooks_verifies);
+        let hooks = Hooks { writes, signs, verifies, ..Hooks::default() };
+        (writes || signs || verifies).then(|| Arc::new(hooks))
+    }
+}
+
 fn put_of(answer: Answer) -> Put {
-    Put { block: BlockIndex(answer.index), value: answer.value, nodes: answer.nodes, signature: answer.signature }
+    let Answer { peer, index, value, nodes, signature } = answer;
+    Put { block: BlockIndex(index), value, nodes, signature, peer: peer.0 }
 }
 
 pub(super) fn failure_values(op: u64, failure: &Failure) -> [Value; 4] {

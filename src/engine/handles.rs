@@ -9,11 +9,12 @@ use super::feeds::{Change, FeedOptions, FeedSlot, Place, Wanted};
 use super::outcomes::not_downloaded;
 use super::peers::{AttachOptions, PeerInfo};
 use super::streams::{StreamOptions, Taken};
+use super::told::About;
 use super::{Engine, World};
-use crate::feed::{Feed, OpenOptions};
+use crate::feed::{Feed, HookAnswer, OpenOptions, Put};
 use crate::math::crypto::Hash;
 use crate::math::flat::BlockIndex;
-use crate::replicate::{PeerId, Range, UpdateWait};
+use crate::replicate::{Local, PeerId, Range, UpdateWait, WaitId};
 use crate::store::StoreError;
 use crate::store::io::now;
 use crate::store::mailbox::Answer;
@@ -184,6 +185,56 @@ impl FeedHandle {
         })
     }
 
+    /// The owner's answer to a question of the feed.
+    pub fn answer_hook(&self, question: u64, answer: HookAnswer) -> bool {
+        if let Some(hooks) = self.look(|slot| slot.hooks.clone()).flatten() {
+            hooks.exchange.answer(question, answer);
+        }
+        self.enter(|_| ())
+    }
+
+    /// True if some peer can help a seek along.
+    pub fn is_seek_available(&self, op: u64) -> bool {
+        let Some(log) = self.log() else { return false };
+        let look = |slot: &FeedSlot| {
+            log.with_local(|bitfield, len| slot.replicator.is_seek_available(Local { bitfield, len }, WaitId(op)))
+        };
+        self.look(look).unwrap_or(false)
+    }
+
+    /// Runs something that the feed tells about itself: `Done` with its values.
+    pub fn tell(&self, op: u64, about: About) -> bool {
+        self.enter(|world| match self.log() {
+            Some(log) => world.tell_about(self.id, op, log.clone(), about),
+            None => world.fail(op, Failure::closed()),
+        })
+    }
+
+    /// Checks and keeps one answer of somebody else's: `Done`.
+    pub fn put(&self, op: u64, item: Put) -> bool {
+        self.enter(|world| world.change(self.id, op, Change::Put { op, item }))
+    }
+
+    /// Checks all blocks: `Done` with how many are valid, and a list of the others.
+    pub fn audit(&self, op: u64) -> bool {
+        self.enter(|world| world.change(self.id, op, Change::Audit { op }))
+    }
+
+    /// Makes the log shorter: `Truncate`, `Done`.
+    pub fn truncate(&self, op: u64, len: u64) -> bool {
+        self.enter(|world| world.change(self.id, op, Change::Truncate { op, len }))
+    }
+
+    /// Gives a static feed its key: `Done` with the key and the discovery key.
+    pub fn finalize(&self, op: u64) -> bool {
+        self.enter(|world| world.change(self.id, op, Change::Finalize { op }))
+    }
+
+    /// The asker's bits around a block.
+    pub fn digest(&self, index: u64) -> u64 {
+        self.log().map_or(0, |log| log.digest(BlockIndex(index)))
+    }
+
     /// The answer of a JavaScript storage.
     pub fn answer(&self, request: u64, answer: Result<Answer, StoreError>) -> bool {
         if let Some(mailbox) = self.look(|slot| slot.mailbox.clone()).flatten() {
@@ -230,6 +281,26 @@ impl FeedHandle {
     /// Sends an extension message to a peer.
     pub fn send_extension(&self, peer: u64, id: u64, payload: Bytes) -> bool {
         self.enter(|world| world.send(self.id, PeerId(peer), Message::Extension { id, payload }))
+    }
+
+    /// Adds a peer whose messages the caller carries.
+    pub fn attach_foreign(&self, attach: AttachOptions) -> bool {
+        self.enter(|world| world.attach_foreign(self.id, attach))
+    }
+
+    /// A foreign peer has opened its side.
+    pub fn open_foreign(&self, peer: u64) -> bool {
+        self.enter(|world| world.open_peer(self.id, PeerId(peer)))
+    }
+
+    /// A message of a foreign peer.
+    pub fn receive_foreign(&self, peer: u64, message: Message) -> bool {
+        self.enter(|world| world.receive_message(self.id, PeerId(peer), message))
+    }
+
+    /// A foreign peer is gone.
+    pub fn remove_foreign(&self, peer: u64) -> bool {
+        self.enter(|world| world.remove_peer(self.id, PeerId(peer)))
     }
 
     /// Closes a peer's channel.
@@ -318,6 +389,18 @@ impl StreamHandle {
     /// Closes a feed's channel.
     pub fn close_channel(&self, discovery_key: &Hash) -> bool {
         self.enter(|world| world.close_channel(self.id, discovery_key))
+    }
+
+    /// Opens a channel that no feed of ours is on; gives its number.
+    pub fn open_channel(&self, key: [u8; 32]) -> u64 {
+        let mut local = 0;
+        self.enter(|world| local = world.open_channel(self.id, key));
+        local
+    }
+
+    /// Says something on such a channel.
+    pub fn send_on_channel(&self, local: u64, message: Message) -> bool {
+        self.enter(|world| world.send_on_channel(self.id, local, message))
     }
 
     /// Keeps the connection alive.

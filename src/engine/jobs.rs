@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
 
+use super::event::Value;
 use super::queue::Completions;
-use crate::feed::{Appended, Feed, FeedError, PutReport, Served, Sought};
+use crate::feed::{Appended, Feed, FeedError, PutReport, Report, Served, Sought};
 use crate::replicate::{Answer, PeerId, Request};
 use crate::store::io::now;
 
@@ -96,6 +97,49 @@ pub enum Completion {
         request: Request,
         /// The answer; None if we have none.
         result: Result<Option<Served>, FeedError>,
+    },
+    /// A feed told something about itself.
+    Told {
+        /// The operation.
+        op: u64,
+        /// The values of its answer.
+        result: Result<Vec<Value>, FeedError>,
+    },
+    /// One answer, given by the caller, was checked and kept.
+    Put {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// What became of it.
+        result: Result<PutReport, FeedError>,
+    },
+    /// All blocks were checked.
+    Audited {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// What was found.
+        result: Result<Report, FeedError>,
+    },
+    /// The log was made shorter.
+    Truncated {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// The blocks that are gone; None if it was not longer.
+        result: Result<Option<(u64, u64)>, FeedError>,
+    },
+    /// A static feed has its key.
+    Finalized {
+        /// The feed.
+        feed: u64,
+        /// The operation.
+        op: u64,
+        /// The key.
+        result: Result<[u8; 32], FeedError>,
     },
     /// A feed was closed, or its files removed.
     Closed {

@@ -14,6 +14,7 @@
 mod clock;
 mod event;
 mod feeds;
+mod foreign;
 mod handles;
 mod jobs;
 mod outcomes;
@@ -22,6 +23,7 @@ mod pump;
 mod queue;
 mod serve;
 mod streams;
+mod told;
 mod world;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub use handles::{FeedHandle, Got, StreamHandle};
 pub use peers::{AttachOptions, PeerInfo};
 pub use queue::Queue;
 pub use streams::{StreamOptions, Taken};
+pub use told::About;
 
 pub use clock::{Clock, dice};
 

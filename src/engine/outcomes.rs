@@ -8,7 +8,7 @@ use super::event::{Failure, Kind, Value};
 use super::feeds::{FeedSlot, Wanted};
 use super::jobs::Completion;
 use super::world::World;
-use crate::feed::{Appended, Feed, FeedError, PutReport, Sought};
+use crate::feed::{Appended, Feed, FeedError, PutReport, Report, Sought};
 use crate::math::crypto::discovery_key;
 use crate::replicate::{PeerId, SeekWait, WaitId};
 use crate::store::StoreError;
@@ -25,7 +25,60 @@ impl World {
             Completion::Sought { feed, op, result } => self.sought(feed, op, result),
             Completion::Served { feed, peer, request, result } => self.served(feed, peer, request, result),
             Completion::Closed { feed, op, result } => self.closed(feed, op, result),
+            Completion::Told { op, result } => self.finish(op, result),
+            Completion::Put { feed, op, result } => self.put(feed, op, result),
+            Completion::Audited { feed, op, result } => self.audited(feed, op, result),
+            Completion::Truncated { feed, op, result } => self.truncated(feed, op, result),
+            Completion::Finalized { feed, op, result } => {
+                self.end_change(feed);
+                self.finish(op, result.map(|key| vec![key.into(), discovery_key(&key).into()]));
+                self.next_change(feed);
+            }
         }
+    }
+
+    fn finish(&mut self, op: u64, result: Result<Vec<Value>, FeedError>) {
+        match result {
+            Ok(values) => self.succeed(op, values),
+            Err(error) => self.fail(op, Failure::from(&error)),
+        }
+    }
+
+    fn put(&mut self, id: u64, op: u64, result: Result<PutReport, FeedError>) {
+        self.end_change(id);
+        let result = result.and_then(|mut report| {
+            let verdict = report.results.pop().unwrap_or(Ok(()));
+            self.kept(id, &[], report);
+            verdict.map(|()| Vec::new())
+        });
+        self.finish(op, result);
+        self.next_change(id);
+    }
+
+    fn audited(&mut self, id: u64, op: u64, result: Result<Report, FeedError>) {
+        self.end_change(id);
+        let result = result.map(|Report { valid, corrupt }| {
+            if let Some(slot) = self.feeds.get_mut(&id) {
+                corrupt.iter().for_each(|block| slot.replicator.unannounce(*block, 1));
+            }
+            let corrupt = corrupt.into_iter().map(Value::Number).collect();
+            vec![valid.into(), Value::List(corrupt)]
+        });
+        self.finish(op, result);
+        self.next_change(id);
+    }
+
+    fn truncated(&mut self, id: u64, op: u64, result: Result<Option<(u64, u64)>, FeedError>) {
+        self.end_change(id);
+        if let Ok(Some((len, old))) = result
+            && let Some(slot) = self.feeds.get_mut(&id)
+        {
+            slot.replicator.unannounce(len, old - len);
+            let byte_len = slot.log().map_or(0, |log| log.byte_len());
+            self.tell(Kind::Truncate, [id.into(), len.into(), byte_len.into()]);
+        }
+        self.finish(op, result.map(|_| Vec::new()));
+        self.next_change(id);
     }
 
     fn opened(&mut self, id: u64, op: u64, result: Result<Box<Feed>, FeedError>) {

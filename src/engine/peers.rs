@@ -1,7 +1,7 @@
 //! Peers of the world: between a feed's replicator and the channels of streams.
 
 use super::event::{Failure, Kind, Value};
-use super::feeds::{Change, Wanted};
+use super::feeds::{Change, Wanted, failure_values};
 use super::streams::ChannelPlace;
 use super::world::World;
 use crate::feed::{Arrival, PutReport};
@@ -53,7 +53,7 @@ impl World {
         let local = on.protocol.open(key);
         let is_remote_open = on.protocol.remote_opened(&dk);
         on.peers.insert(local, (feed, peer));
-        slot.channels.insert(peer, ChannelPlace { stream, local, discovery_key: dk });
+        slot.channels.insert(peer, ChannelPlace::Ours { stream, local, discovery_key: dk });
         slot.replicator.add_peer(peer, attach.options);
         self.dirty_streams.insert(stream);
         self.dirty_feeds.insert(feed);
@@ -79,27 +79,38 @@ impl World {
     pub(super) fn remove_peer(&mut self, feed: u64, peer: PeerId) {
         let Some(slot) = self.feeds.get_mut(&feed) else { return };
         let Some(place) = slot.channels.remove(&peer) else { return };
-        if let Some(on) = self.streams.get_mut(&place.stream) {
-            on.peers.remove(&place.local);
+        if let ChannelPlace::Ours { stream, local, .. } = place
+            && let Some(on) = self.streams.get_mut(&stream)
+        {
+            on.peers.remove(&local);
         }
         slot.replicator.remove_peer(peer);
         self.tell(Kind::PeerRemove, [feed.into(), peer.0.into()]);
         self.dirty_feeds.insert(feed);
     }
 
+    fn place_of(&self, feed: u64, peer: PeerId) -> Option<ChannelPlace> {
+        self.feeds.get(&feed)?.channels.get(&peer).copied()
+    }
+
     /// Closes a peer's channel from our side.
     pub(super) fn close_peer(&mut self, feed: u64, peer: PeerId) {
-        let place = self.feeds.get(&feed).and_then(|slot| slot.channels.get(&peer).copied());
-        if let Some(place) = place {
-            self.close_channel(place.stream, &place.discovery_key);
+        match self.place_of(feed, peer) {
+            Some(ChannelPlace::Ours { stream, discovery_key, .. }) => self.close_channel(stream, &discovery_key),
+            Some(ChannelPlace::Foreign) => self.tell(Kind::PeerDone, [feed.into(), peer.0.into()]),
+            None => {}
         }
     }
 
     /// Ends the stream of a peer that broke its word, or for which our disk failed.
     pub(super) fn fail_peer(&mut self, feed: u64, peer: PeerId, failure: &Failure) {
-        let place = self.feeds.get(&feed).and_then(|slot| slot.channels.get(&peer).copied());
-        if let Some(place) = place {
-            self.fail_stream(place.stream, failure.code.as_deref().unwrap_or("EIO"), &failure.message);
+        match self.place_of(feed, peer) {
+            Some(ChannelPlace::Ours { stream, .. }) => self.fail_stream(stream, failure),
+            Some(ChannelPlace::Foreign) => {
+                let [_, code, message, foreign] = failure_values(0, failure);
+                self.tell(Kind::PeerFail, [feed.into(), peer.0.into(), code, message, foreign]);
+            }
+            None => {}
         }
     }
 
@@ -155,11 +166,10 @@ impl World {
     }
 
     pub(super) fn send(&mut self, feed: u64, peer: PeerId, message: Message) {
-        let place = self.feeds.get(&feed).and_then(|slot| slot.channels.get(&peer).copied());
-        let Some(place) = place else { return };
-        if let Some(on) = self.streams.get_mut(&place.stream) {
-            on.protocol.send(place.local, message);
-            self.dirty_streams.insert(place.stream);
+        match self.place_of(feed, peer) {
+            Some(ChannelPlace::Ours { stream, local, .. }) => self.send_on_channel(stream, local.0, message),
+            Some(ChannelPlace::Foreign) => self.tell_message(Kind::PeerMessage, feed, peer.0, message),
+            None => {}
         }
     }
 
@@ -189,7 +199,7 @@ impl World {
         self.tell_if_complete(feed, !report.arrivals.is_empty());
         for ((peer, _, _), result) in answers.iter().zip(&report.results) {
             if let Err(error) = result {
-                self.fail_peer(feed, *peer, &Failure::new("EBADPROOF", &error.to_string()));
+                self.fail_peer(feed, *peer, &Failure::from(error));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::event::Kind;
 use super::jobs::Completion;
-use super::streams::HIGH_WATER;
+use super::streams::{ChannelPlace, HIGH_WATER};
 use super::world::World;
 use crate::feed::{FeedError, Served, Sought};
 use crate::log::tree::ProofPlan;
@@ -18,8 +18,10 @@ impl World {
         if let Some(peer_state) = slot.replicator.peer_mut(peer) {
             peer_state.uploads.push_back(request);
         }
-        if let Some(place) = slot.channels.get(&peer) {
-            self.dirty_streams.insert(place.stream);
+        match slot.channels.get(&peer).map(ChannelPlace::stream) {
+            Some(Some(stream)) => drop(self.dirty_streams.insert(stream)),
+            Some(None) => drop(self.dirty_feeds.insert(feed)),
+            None => {}
         }
     }
 
@@ -56,7 +58,7 @@ impl World {
     }
 
     /// Answers one request of a peer; false if it has none, or one of its answers is still being read.
-    fn serve_next(&mut self, feed: u64, peer: PeerId) -> bool {
+    pub(super) fn serve_next(&mut self, feed: u64, peer: PeerId) -> bool {
         let Some(slot) = self.feeds.get_mut(&feed) else { return false };
         let Some(log) = slot.log() else { return false };
         let Some(state) = slot.replicator.peer_mut(peer).filter(|peer| !peer.is_serving) else { return false };
@@ -108,8 +110,8 @@ impl World {
         let Some(log) = slot.log() else { return };
         let Some(state) = slot.replicator.peer_mut(peer) else { return };
         state.is_serving = false;
-        if let Some(place) = slot.channels.get(&peer) {
-            self.dirty_streams.insert(place.stream);
+        if let Some(stream) = slot.channels.get(&peer).and_then(ChannelPlace::stream) {
+            self.dirty_streams.insert(stream);
         }
         match result {
             Ok(Some(served)) => self.send_answer(feed, peer, request, served),

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
 
-use super::event::{Kind, Value};
+use super::event::{Failure, Kind, Value};
+use super::feeds::failure_values;
 use super::world::World;
 use crate::math::crypto::Hash;
 use crate::replicate::PeerId;
@@ -38,10 +39,21 @@ pub struct Taken {
 
 /// Where a peer's channel is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ChannelPlace {
-    pub stream: u64,
-    pub local: LocalId,
-    pub discovery_key: Hash,
+pub(super) enum ChannelPlace {
+    /// On a stream of ours.
+    Ours { stream: u64, local: LocalId, discovery_key: Hash },
+    /// On a stream that JavaScript speaks.
+    Foreign,
+}
+
+impl ChannelPlace {
+    /// The stream, if it is ours.
+    pub fn stream(&self) -> Option<u64> {
+        match self {
+            Self::Ours { stream, .. } => Some(*stream),
+            Self::Foreign => None,
+        }
+    }
 }
 
 /// One stream of the world.
@@ -136,11 +148,10 @@ impl World {
             Event::DiscoveryKey(discovery_key) => self.tell(Kind::DiscoveryKey, [id.into(), discovery_key.into()]),
             Event::Duplex { discovery_key, .. } => self.tell(Kind::Duplex, [id.into(), discovery_key.into()]),
             Event::RemoteOpen(discovery_key) => self.tell(Kind::RemoteOpen, [id.into(), discovery_key.into()]),
-            Event::Opened { local } => {
-                if let Some((feed, peer)) = self.peer_at(id, local) {
-                    self.open_peer(feed, peer);
-                }
-            }
+            Event::Opened { local } => match self.peer_at(id, local) {
+                Some((feed, peer)) => self.open_peer(feed, peer),
+                None => self.tell(Kind::ChannelOpen, [id.into(), local.0.into()]),
+            },
             Event::Message { local, message } => self.on_message(id, local, message),
             Event::Closed { discovery_key, local } => {
                 if let Some((feed, peer)) = local.and_then(|local| self.peer_at(id, local)) {
@@ -162,8 +173,9 @@ impl World {
     }
 
     fn on_message(&mut self, id: u64, local: LocalId, message: Message) {
-        if let Some((feed, peer)) = self.peer_at(id, local) {
-            self.receive_message(feed, peer, message);
+        match self.peer_at(id, local) {
+            Some((feed, peer)) => self.receive_message(feed, peer, message),
+            None => self.tell_message(Kind::ChannelMessage, id, local.0, message),
         }
     }
 
@@ -171,12 +183,12 @@ impl World {
         if let Some(slot) = self.streams.get_mut(&id) {
             slot.is_broken = true;
         }
-        self.fail_stream(id, "EBADPROTOCOL", &error.to_string());
+        self.fail_stream(id, &Failure::new("EBADPROTOCOL", &error.to_string()));
     }
 
     /// The remote broke its word: the stream ends, with everything on it.
-    pub(super) fn fail_stream(&mut self, id: u64, code: &str, message: &str) {
-        self.tell(Kind::StreamFail, [id.into(), Value::Text(code.to_owned()), Value::Text(message.to_owned())]);
+    pub(super) fn fail_stream(&mut self, id: u64, failure: &Failure) {
+        self.tell(Kind::StreamFail, failure_values(id, failure));
         self.remove_stream(id);
     }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Feed, FeedError, MAX_BLOCK_SIZE, State, node_writes, signature_write};
 use crate::log::merkle::Roots;
 use crate::log::stage::Stage;
-use crate::math::crypto::{self, Node, SignatureBytes};
+use crate::math::crypto::{self, KeyPair, Node, SignatureBytes};
 use crate::math::flat::BlockIndex;
 use crate::store::{File, Write};
 
@@ -35,12 +35,12 @@ impl Feed {
         if blocks.iter().any(|block| block.len() > MAX_BLOCK_SIZE) {
             return Err(FeedError::BlockTooLarge);
         }
-        let draft = self.draft(&blocks)?;
+        let draft = self.draft(&blocks).await?;
         let appended = Appended { start: draft.start, len: draft.roots.len(), byte_len: draft.roots.byte_len() };
         if blocks.is_empty() {
             return Ok(appended);
         }
-        self.io.write_batch(draft.writes(blocks)).await?;
+        self.io.write_batch(draft.writes(blocks, self.indexing)).await?;
         let stage = self.stage(&draft);
         self.write_pages(&stage).await?;
         let mut state = self.state.lock();
@@ -50,7 +50,7 @@ impl Feed {
         Ok(appended)
     }
 
-    fn draft(&self, blocks: &[Bytes]) -> Result<Draft, FeedError> {
+    async fn draft(&self, blocks: &[Bytes]) -> Result<Draft, FeedError> {
         let old = {
             let state = self.state.lock();
             state.check_writable()?;
@@ -58,13 +58,18 @@ impl Feed {
         };
         let blocks: Vec<&[u8]> = blocks.iter().map(|block| &**block).collect();
         let (roots, nodes) = old.append(&blocks);
-        let state = self.state.lock();
-        let signature = state
-            .pair
-            .as_ref()
-            .filter(|_| state.signed)
-            .map(|pair| pair.sign(&crypto::signable(&roots.hash(), roots.len())));
+        let signature = if blocks.is_empty() { None } else { self.sign(&roots).await? };
         Ok(Draft { start: old.len(), offset: old.byte_len(), roots, nodes, signature })
+    }
+
+    /// The writer's signature over new roots; None in a static feed.
+    async fn sign(&self, roots: &Roots) -> Result<Option<SignatureBytes>, FeedError> {
+        let Some(pair) = self.state.lock().signing_pair() else { return Ok(None) };
+        let message = crypto::signable(&roots.hash(), roots.len());
+        match self.hooks.as_ref().filter(|hooks| hooks.signs) {
+            Some(hooks) => hooks.sign(&message).await.map(Some),
+            None => Ok(Some(pair.sign(&message))),
+        }
     }
 
     fn stage(&self, draft: &Draft) -> Stage {
@@ -80,8 +85,11 @@ impl Feed {
 
 impl Draft {
     /// Data, tree, signature, in this order.
-    fn writes(&self, blocks: Vec<Bytes>) -> Vec<Write> {
-        let mut writes = vec![Write { file: File::Data, offset: self.offset, data: blocks }];
+    fn writes(&self, blocks: Vec<Bytes>, indexing: bool) -> Vec<Write> {
+        let mut writes = Vec::new();
+        if !indexing {
+            writes.push(Write { file: File::Data, offset: self.offset, data: blocks });
+        }
         writes.extend(node_writes(self.nodes.clone()));
         let last = BlockIndex(self.roots.len().saturating_sub(1));
         writes.extend(self.signature.as_ref().map(|signature| signature_write(last, signature)));
@@ -90,6 +98,10 @@ impl Draft {
 }
 
 impl State {
+    fn signing_pair(&self) -> Option<KeyPair> {
+        self.pair.clone().filter(|_| self.signed)
+    }
+
     fn check_writable(&self) -> Result<(), FeedError> {
         match (&self.pair, self.key) {
             _ if self.may_fork => Err(FeedError::ForkRisk),

@@ -20,7 +20,7 @@ impl Feed {
         };
         self.write_pages(&stage).await?;
         self.state.lock().bitfield.apply(stage);
-        if let Some((from, to)) = range.filter(|_| self.io.can_clear()) {
+        if let Some((from, to)) = range.filter(|_| self.io.can_clear() && !self.indexing) {
             self.io.clear(File::Data, from, to.saturating_sub(from)).await?;
         }
         Ok(true)

@@ -29,6 +29,14 @@ pub enum FeedError {
     BadBlock(BlockIndex),
     /// The disk: a node of the tree that must be there is not.
     NodeMissing(u64),
+    /// The caller: a hook of its own said no.
+    Hook(StoreError),
+    /// The caller: a hook answered with what it was not asked for.
+    BadHookAnswer,
+    /// The caller: no signature covers this block.
+    NoSignature,
+    /// The caller: the node of this block is not held.
+    NoProof,
     /// The disk lost the end of the log: appending could sign a second history.
     ForkRisk,
     /// The caller: a byte offset that is outside, or that the held nodes cannot resolve.
@@ -41,7 +49,7 @@ impl FeedError {
     /// The stable name of this error; None for one that a JavaScript storage made.
     pub fn code(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Store(error) => return error.code(),
+            Self::Store(error) | Self::Hook(error) => return error.code(),
             Self::Proof(_) => "EBADPROOF",
             Self::NotWritable => "ENOTWRITABLE",
             Self::OtherKey => "EOTHERKEY",
@@ -52,6 +60,9 @@ impl FeedError {
             Self::Header(_) => "EBADHEADER",
             Self::BadBlock(_) => "EBADBLOCK",
             Self::NodeMissing(_) => "ENODEMISSING",
+            Self::BadHookAnswer => "EBADHOOK",
+            Self::NoSignature => "ENOSIGNATURE",
+            Self::NoProof => "ENOPROOF",
             Self::ForkRisk => "EFORKRISK",
             Self::CannotSeek | Self::OutOfBounds => "ECANNOTSEEK",
         })
@@ -61,7 +72,7 @@ impl FeedError {
 impl std::fmt::Display for FeedError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Store(error) => error.fmt(out),
+            Self::Store(error) | Self::Hook(error) => error.fmt(out),
             Self::Proof(error) => error.fmt(out),
             Self::NotWritable => out.write_str("This feed is not writable. Did you create it?"),
             Self::OtherKey => out.write_str("Another hypercore is stored here"),
@@ -72,6 +83,9 @@ impl std::fmt::Display for FeedError {
             Self::Header(file) => write!(out, "The file {file} has a header of another format, nothing was changed"),
             Self::BadBlock(block) => write!(out, "Block {} does not match its hash", block.0),
             Self::NodeMissing(node) => write!(out, "No node found ({node})"),
+            Self::BadHookAnswer => out.write_str("The hook did not answer with what it was asked for"),
+            Self::NoSignature => out.write_str("No signature available for this index"),
+            Self::NoProof => out.write_str("No proof available for this index"),
             Self::ForkRisk => out.write_str("The end of this hypercore was lost, appending could fork it"),
             Self::CannotSeek => out.write_str("Unable to seek to this offset"),
             Self::OutOfBounds => out.write_str("Out of bounds"),

@@ -12,15 +12,21 @@
 //! Source: hypercore@9.12.0 index.js, lib/storage.js.
 
 mod append;
+mod audit;
 mod clear;
 mod error;
 mod get;
+mod hooks;
 mod nodes;
 mod open;
 mod put;
 mod recover;
 mod seek;
 mod serve;
+mod tell;
+mod truncate;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -33,8 +39,10 @@ use crate::math::flat::BlockIndex;
 use crate::store::{File, Io, StoreError, Write, layout, record};
 
 pub use append::Appended;
+pub use audit::Report;
 pub use error::FeedError;
 pub use get::MAX_BLOCK_SIZE;
+pub use hooks::{HookAnswer, Hooks, Question, Reply};
 pub use open::{OpenOptions, open};
 pub use put::{Arrival, Put, PutReport};
 pub use seek::Sought;
@@ -45,6 +53,9 @@ use nodes::NodeCache;
 /// One opened log.
 pub struct Feed {
     io: Io,
+    hooks: Option<Arc<Hooks>>,
+    /// The blocks' bytes are written by somebody else.
+    indexing: bool,
     state: Mutex<State>,
 }
 

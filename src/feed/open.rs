@@ -9,11 +9,13 @@
 //! New keys are written secret first, so that no crash leaves a log that nobody can write.
 //! Source: hypercore@9.12.0 index.js `_open`, lib/storage.js `open`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::nodes::NodeCache;
-use super::{Feed, FeedError, State};
+use super::{Feed, FeedError, Hooks, State};
 use crate::log::bitfield::Bitfield;
 use crate::log::merkle::Roots;
 use crate::log::tree;
@@ -41,6 +43,10 @@ pub struct OpenOptions {
     pub store_secret_key: bool,
     /// False for a static log, which has no signatures.
     pub live: bool,
+    /// Questions to the owner.
+    pub hooks: Option<Arc<Hooks>>,
+    /// Blocks' bytes are written by somebody else: appends and clears leave the data file alone.
+    pub indexing: bool,
     /// 32 random bytes: the seed of a new key pair.
     pub seed: [u8; 32],
 }
@@ -60,13 +66,14 @@ struct Pages {
 
 /// Opens the log on `io`; `found` is told the public key before any file but `key` is asked for.
 pub async fn open(io: Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)) -> Result<Feed, FeedError> {
+    let (hooks, indexing) = (options.hooks.clone(), options.indexing);
     let opened = open_files(&io, options, found).await;
     if opened.is_err() {
         // The error that matters is the one of the open; closing only gives the lock back.
         io.close().await.ok();
     }
     let state = opened?;
-    Ok(Feed { io, state: Mutex::new(state) })
+    Ok(Feed { io, hooks, indexing, state: Mutex::new(state) })
 }
 
 async fn open_files(io: &Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)) -> Result<State, FeedError> {
@@ -206,7 +213,7 @@ async fn state_of(io: &Io, options: &OpenOptions, identity: &Identity, bitfield:
         nodes: NodeCache::default(),
         cursor: None,
     };
-    state.settle(io, len).await?;
+    state.settle(io, len, options.hooks.as_ref().is_some_and(|hooks| hooks.verifies)).await?;
     Ok(state)
 }
 

@@ -27,6 +27,8 @@ pub struct Put {
     pub nodes: Vec<Node>,
     /// The writer's signature, if the proof reaches the roots.
     pub signature: Option<SignatureBytes>,
+    /// The peer that sent it, by its number.
+    pub peer: u64,
 }
 
 /// A block that was not held before.
@@ -41,8 +43,8 @@ pub struct Arrival {
 /// What became of a batch.
 #[derive(Debug, Default)]
 pub struct PutReport {
-    /// For each item, in order: whether its proof held.
-    pub results: Vec<Result<(), ProofError>>,
+    /// For each item, in order: whether its proof held and its owner agreed.
+    pub results: Vec<Result<(), FeedError>>,
     /// Blocks that are new here, in order.
     pub arrivals: Vec<Arrival>,
     /// The new length in blocks and bytes, if the log grew.
@@ -73,14 +75,14 @@ impl Feed {
             let hash = item.value.as_ref().and_then(|_| hashes.next());
             results.push(match self.admit(&mut draft, item, hash).await {
                 Ok(()) => Ok(()),
-                Err(FeedError::Proof(error)) => Err(error),
+                Err(error @ (FeedError::Proof(_) | FeedError::Hook(_))) => Err(error),
                 Err(error) => return Err(error),
             });
         }
         self.commit(draft, results).await
     }
 
-    async fn commit(&self, mut draft: Draft, results: Vec<Result<(), ProofError>>) -> Result<PutReport, FeedError> {
+    async fn commit(&self, mut draft: Draft, results: Vec<Result<(), FeedError>>) -> Result<PutReport, FeedError> {
         let writes = draft.writes();
         if !writes.is_empty() {
             self.io.write_batch(writes).await?;
@@ -105,7 +107,7 @@ impl Feed {
 
     /// Checks one item against what is committed and what the draft already holds.
     async fn admit(&self, draft: &mut Draft, item: Put, hash: Option<Hash>) -> Result<(), FeedError> {
-        let Put { block, value, nodes, signature } = item;
+        let Put { block, value, nodes, signature, peer } = item;
         let leaf = value.as_ref().zip(hash).map(|(value, hash)| leaf_of(block, value, hash));
         let claim = Claim { block, leaf, nodes, signature };
         let was_held = draft.holds(&self.state.lock(), block.leaf());
@@ -115,7 +117,10 @@ impl Feed {
         };
         let ours = self.fetch(draft, plan.needs()).await?;
         let finding = proof::finish(&plan, &claim, |index| ours.get(&index).copied())?;
-        self.check_roots(draft, &claim, &finding)?;
+        self.check_roots(draft, &claim, &finding).await?;
+        if let Some(hooks) = self.hooks.as_ref().filter(|hooks| hooks.writes) {
+            hooks.may_write(block.0, value.clone(), peer).await?;
+        }
         draft.nodes.extend(finding.nodes.into_iter().map(|node| (node.index, node)));
         match (value, leaf) {
             (Some(value), Some(leaf)) => self.place(draft, leaf, value, was_held).await,
@@ -139,19 +144,33 @@ impl Feed {
     }
 
     /// A proof that ended at the roots needs the writer's signature, or, in a static feed, the key itself.
-    fn check_roots(&self, draft: &mut Draft, claim: &Claim, finding: &Finding) -> Result<(), ProofError> {
+    async fn check_roots(&self, draft: &mut Draft, claim: &Claim, finding: &Finding) -> Result<(), FeedError> {
         let (Some((hash, len)), Some(roots)) = (finding.tree(), &finding.roots) else { return Ok(()) };
-        let state = self.state.lock();
-        state.check_tree(&hash, len, claim.signature.as_ref(), draft.signed)?;
+        match &claim.signature {
+            Some(signature) if self.verified(&hash, len, signature).await? => {}
+            Some(_) => return Err(ProofError::BadSignature.into()),
+            None => self.state.lock().check_unsigned(&hash, len, draft.signed)?,
+        }
         draft.signed = Some(claim.signature.is_some());
         if let (Some(signature), Some(last)) = (claim.signature, len.checked_sub(1)) {
             draft.signatures.push((BlockIndex(last), signature));
         }
-        let known = draft.roots.as_ref().map_or(state.roots.len(), Roots::len);
+        let known = draft.roots.as_ref().map_or_else(|| self.len(), Roots::len);
         if len > known {
             draft.roots = Some(Roots::new(roots.clone()));
         }
         Ok(())
+    }
+
+    /// Whether a signature over a tree is the writer's: asks the owner, if it wants to be asked.
+    pub(super) async fn verified(&self, hash: &Hash, len: u64, signature: &SignatureBytes) -> Result<bool, FeedError> {
+        match self.hooks.as_ref().filter(|hooks| hooks.verifies) {
+            Some(hooks) => {
+                Ok(hooks.verify(&crypto::signable(hash, len), signature).await?
+                    || hooks.verify(hash, signature).await?)
+            }
+            None => Ok(self.state.lock().verifies(hash, len, signature)),
+        }
     }
 
     /// Finds where a proven block goes, and corrects sizes that an earlier proof without value could not prove (Q2).
@@ -233,21 +252,12 @@ impl Draft {
 }
 
 impl State {
-    /// The roots' hash of a log of `len` blocks must be signed, or be the key of a static feed.
-    pub(super) fn check_tree(
-        &self,
-        hash: &Hash,
-        len: u64,
-        signature: Option<&SignatureBytes>,
-        signed: Option<bool>,
-    ) -> Result<(), ProofError> {
-        let known = signed.unwrap_or(self.signed && !self.roots.is_empty());
-        match signature {
-            Some(signature) if self.verifies(hash, len, signature) => Ok(()),
-            Some(_) => Err(ProofError::BadSignature),
-            None if known => Err(ProofError::Unsigned),
-            None if self.key.as_ref() == Some(hash) => Ok(()),
-            None => Err(ProofError::Mismatch(BlockIndex(len).leaf())),
+    /// Without a signature the roots' hash must be the key of a static feed.
+    fn check_unsigned(&self, hash: &Hash, len: u64, signed: Option<bool>) -> Result<(), ProofError> {
+        match signed.unwrap_or(self.signed && !self.roots.is_empty()) {
+            true => Err(ProofError::Unsigned),
+            false if self.key.as_ref() == Some(hash) => Ok(()),
+            false => Err(ProofError::Mismatch(BlockIndex(len).leaf())),
         }
     }
 

@@ -45,6 +45,15 @@ fn len(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
+/// Values of any depth as an array.
+fn list(env: &Env, values: Vec<Value>) -> Result<Array<'_>> {
+    let mut list = env.create_array(len(values.len()))?;
+    for (at, value) in values.into_iter().enumerate() {
+        set(env, &mut list, len(at), value)?;
+    }
+    Ok(list)
+}
+
 fn set(env: &Env, entry: &mut Array<'_>, at: u32, value: Value) -> Result<()> {
     match value {
         Value::Null => entry.set(at, Null),
@@ -58,6 +67,7 @@ fn set(env: &Env, entry: &mut Array<'_>, at: u32, value: Value) -> Result<()> {
             entry.set(at, blocks)
         }
         Value::Names(names) => entry.set(at, names),
+        Value::List(values) => entry.set(at, list(env, values)?),
         Value::Requests(requests) => {
             let mut list = env.create_array(len(requests.len()))?;
             for (place, request) in requests.into_iter().enumerate() {

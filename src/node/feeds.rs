@@ -31,6 +31,23 @@ pub struct StorageSpec {
     pub can_stat: Option<bool>,
 }
 
+/// What is fixed when a feed is made.
+#[napi(object)]
+pub struct FeedSpec {
+    /// Download only what is asked for.
+    pub sparse: bool,
+    /// The blocks' bytes are written by somebody else.
+    pub indexing: bool,
+    /// Keep valid blocks that nobody asked for.
+    pub allow_push: bool,
+    /// Ask before writing what a peer sent.
+    pub hooks_writes: bool,
+    /// Ask for signatures.
+    pub hooks_signs: bool,
+    /// Ask about signatures.
+    pub hooks_verifies: bool,
+}
+
 /// What `feedOpen` is told.
 #[napi(object)]
 pub struct OpenSpec {
@@ -52,7 +69,7 @@ pub struct OpenSpec {
 
 /// Makes a feed; `storage` is a directory or abilities, or a native memory storage.
 #[napi(catch_unwind)]
-pub fn feed_new(engine: &EngineRef, id: f64, storage: Either<&MemoryRef, StorageSpec>, sparse: bool) -> FeedRef {
+pub fn feed_new(engine: &EngineRef, id: f64, storage: Either<&MemoryRef, StorageSpec>, options: FeedSpec) -> FeedRef {
     let place = match storage {
         Either::A(memory) => Place::Memory(Arc::clone(memory)),
         Either::B(spec) if spec.kind == "disk" => Place::Disk(spec.path.unwrap_or_default().into()),
@@ -61,7 +78,15 @@ pub fn feed_new(engine: &EngineRef, id: f64, storage: Either<&MemoryRef, Storage
             can_stat: spec.can_stat.unwrap_or(false),
         }),
     };
-    External::new(FeedHandle::new(engine, number(id), place, FeedOptions { sparse }))
+    let options = FeedOptions {
+        sparse: options.sparse,
+        indexing: options.indexing,
+        allow_push: options.allow_push,
+        hooks_writes: options.hooks_writes,
+        hooks_signs: options.hooks_signs,
+        hooks_verifies: options.hooks_verifies,
+    };
+    External::new(FeedHandle::new(engine, number(id), place, options))
 }
 
 /// Opens a feed.
@@ -75,6 +100,8 @@ pub fn feed_open(feed: &FeedRef, op: f64, spec: OpenSpec) -> Result<bool> {
         force: spec.force,
         store_secret_key: spec.store_secret_key,
         live: spec.live,
+        hooks: None,
+        indexing: false,
         seed: dice().map_err(|error| Error::from_reason(error.to_string()))?,
     };
     Ok(feed.open(number(op), options))

@@ -11,8 +11,10 @@
 // The napi macros generate the unsafe calls of the binding.
 #![allow(unsafe_code)]
 
+pub mod about;
 mod convert;
 pub mod feeds;
+pub mod message;
 pub mod streams;
 
 use std::sync::Arc;

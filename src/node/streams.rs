@@ -85,6 +85,11 @@ pub fn stream_read<'env>(env: &'env Env, stream: &StreamRef) -> Result<Option<Bu
 /// Puts a feed on a stream, as a peer with this number.
 #[napi(catch_unwind)]
 pub fn stream_attach(stream: &StreamRef, feed: &FeedRef, peer: f64, spec: AttachSpec) -> Result<bool> {
+    Ok(stream.attach(feed, attach_options(peer, &spec)?))
+}
+
+/// What `replicate` was called with, and dice.
+pub fn attach_options(peer: f64, spec: &AttachSpec) -> Result<AttachOptions> {
     let seed: [u8; 8] = dice().map_err(|error| Error::from_reason(error.to_string()))?;
     let options = PeerOptions {
         live: spec.live,
@@ -94,7 +99,7 @@ pub fn stream_attach(stream: &StreamRef, feed: &FeedRef, peer: f64, spec: Attach
         max_requests: (spec.max_requests > 0.0).then_some(spec.max_requests as usize),
         seed: u64::from_le_bytes(seed),
     };
-    Ok(stream.attach(feed, AttachOptions { peer: number(peer), options }))
+    Ok(AttachOptions { peer: number(peer), options })
 }
 
 /// The stream is over.

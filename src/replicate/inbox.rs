@@ -83,11 +83,23 @@ impl Replicator {
         }
     }
 
-    /// Only answers to our own requests are looked at; the rest cannot hurt and is dropped.
+    /// A block that nobody asked for. The remote is told that we still lack it, so that it does not count on us.
+    fn on_push(&mut self, local: Local<'_>, answer: Answer) {
+        if answer.value.is_none() || local.bitfield.get(answer.index) {
+            return;
+        }
+        if self.allow_push {
+            self.outputs.push_back(Output::Store(answer));
+        } else {
+            self.outputs.push_back(Output::Send(answer.peer, Message::Unhave { start: answer.index, length: None }));
+        }
+    }
+
+    /// Only answers to our own requests are looked at; the rest cannot hurt and is dropped, or kept if it was invited.
     fn on_data(&mut self, local: Local<'_>, answer: Answer) {
         let ask = Ask { index: answer.index, hash: answer.value.is_none() };
         let Some(peer) = self.peers.get_mut(&answer.peer) else { return };
-        let Some(taken) = peer.take_inflight(ask) else { return };
+        let Some(taken) = peer.take_inflight(ask) else { return self.on_push(local, answer) };
         if let Some(value) = &answer.value {
             peer.note_size(value.len());
         }

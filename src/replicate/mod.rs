@@ -140,6 +140,7 @@ pub struct Replicator {
     outputs: VecDeque<Output>,
     extensions: Vec<String>,
     sparse: bool,
+    allow_push: bool,
 }
 
 /// A block's value or its hash.
@@ -150,9 +151,10 @@ struct Ask {
 }
 
 impl Replicator {
-    /// No peers yet; a sparse one downloads only what is asked for, any other everything.
-    pub fn new(sparse: bool) -> Self {
-        let mut replicator = Self { sparse, ..Self::default() };
+    /// No peers yet; a sparse one downloads only what is asked for, any other everything. With `allow_push` valid blocks
+    /// are kept that nobody asked for.
+    pub fn new(sparse: bool, allow_push: bool) -> Self {
+        let mut replicator = Self { sparse, allow_push, ..Self::default() };
         if !sparse {
             replicator.waiting.download_everything();
         }

@@ -176,7 +176,7 @@ impl Selection {
 }
 
 /// The first block in `from..end` that the peer has, we lack, and `is_free` allows.
-fn next_candidate(
+pub(super) fn next_candidate(
     peer: &Peer,
     local: Local<'_>,
     from: u64,

@@ -182,6 +182,15 @@ impl Replicator {
         self.waiting.select(id, range);
     }
 
+    /// True if some peer can help a seek along, or if nothing is known of it any more.
+    pub fn is_seek_available(&self, local: Local<'_>, id: WaitId) -> bool {
+        let Some(seek) = self.waiting.seeks.iter().find(|seek| seek.id == id) else { return true };
+        let end = seek.wait.end.unwrap_or(u64::MAX);
+        self.peers
+            .values()
+            .any(|peer| super::schedule::next_candidate(peer, local, seek.wait.start, end, true, |_| true).is_some())
+    }
+
     /// Downloads no longer everything.
     pub fn stop(&mut self) {
         self.waiting.selections.retain(|selection| selection.id.is_some());

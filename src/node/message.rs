@@ -1,0 +1,154 @@
+//! Messages as JavaScript objects: for channels without a feed, and for feeds on foreign streams.
+
+use bytes::Bytes;
+use napi::bindgen_prelude::Buffer;
+use napi::{Error, Result};
+use napi_derive::napi;
+
+use super::convert::{array, maybe_array, number};
+use super::feeds::FeedRef;
+use super::streams::{AttachSpec, StreamRef, attach_options};
+use crate::log::proof::MAX_NODES;
+use crate::math::crypto::Node;
+use crate::math::flat::{MAX_SAFE_INTEGER, NodeIndex};
+use crate::wire::Message;
+
+/// A node of the tree.
+#[napi(object)]
+pub struct NodeSpec {
+    /// Place in the flat tree.
+    pub index: f64,
+    /// 32 bytes.
+    pub hash: Buffer,
+    /// Bytes below.
+    pub size: f64,
+}
+
+/// The fields of any message; which ones count depends on its kind.
+#[napi(object)]
+pub struct MessageSpec {
+    /// The kind's number on the wire.
+    pub kind: u32,
+    /// have, unhave, want, unwant.
+    pub start: Option<f64>,
+    /// have, unhave, want, unwant.
+    pub length: Option<f64>,
+    /// have.
+    pub bitfield: Option<Buffer>,
+    /// have, options.
+    pub ack: Option<bool>,
+    /// options.
+    pub extensions: Option<Vec<String>>,
+    /// status.
+    pub uploading: Option<bool>,
+    /// status.
+    pub downloading: Option<bool>,
+    /// request, cancel, data.
+    pub index: Option<f64>,
+    /// request, cancel.
+    pub bytes: Option<f64>,
+    /// request, cancel.
+    pub hash: Option<bool>,
+    /// request: the asker's bits.
+    pub digest: Option<f64>,
+    /// data.
+    pub value: Option<Buffer>,
+    /// data.
+    pub nodes: Option<Vec<NodeSpec>>,
+    /// data.
+    pub signature: Option<Buffer>,
+    /// extension.
+    pub id: Option<f64>,
+    /// extension.
+    pub payload: Option<Buffer>,
+}
+
+fn bytes(buffer: Option<Buffer>) -> Option<Bytes> {
+    buffer.map(|buffer| Bytes::copy_from_slice(&buffer))
+}
+
+/// A number that a foreign decoder gave: whole and safe, or an error.
+fn safe(value: Option<f64>) -> Result<u64> {
+    let value = value.unwrap_or(0.0);
+    let is_safe = value >= 0.0 && value <= MAX_SAFE_INTEGER as f64 && value.fract() == 0.0;
+    if is_safe { Ok(number(value)) } else { Err(Error::from_reason("Expected a safe integer")) }
+}
+
+fn maybe_safe(value: Option<f64>) -> Result<Option<u64>> {
+    value.map(|value| safe(Some(value))).transpose()
+}
+
+/// Nodes of a proof.
+pub fn nodes(specs: Vec<NodeSpec>) -> Result<Vec<Node>> {
+    if specs.len() > MAX_NODES {
+        return Err(Error::from_reason("Too many nodes"));
+    }
+    let node = |spec: NodeSpec| {
+        let index = NodeIndex(safe(Some(spec.index))?);
+        Ok(Node { index, hash: array(&spec.hash)?, size: safe(Some(spec.size))? })
+    };
+    specs.into_iter().map(node).collect()
+}
+
+impl TryFrom<MessageSpec> for Message {
+    type Error = Error;
+
+    fn try_from(spec: MessageSpec) -> Result<Self> {
+        let (start, length, index) = (safe(spec.start)?, maybe_safe(spec.length)?, safe(spec.index)?);
+        let (asked, hash) = (safe(spec.bytes)?, spec.hash.unwrap_or(false));
+        Ok(match spec.kind {
+            1 => Self::Options { extensions: spec.extensions.unwrap_or_default(), ack: spec.ack },
+            2 => Self::Status { uploading: spec.uploading, downloading: spec.downloading },
+            3 => Self::Have { start, length, bitfield: bytes(spec.bitfield), ack: spec.ack.unwrap_or(false) },
+            4 => Self::Unhave { start, length },
+            5 => Self::Want { start, length },
+            6 => Self::Unwant { start, length },
+            7 => Self::Request { index, bytes: asked, hash, nodes: safe(spec.digest)? },
+            8 => Self::Cancel { index, bytes: asked, hash },
+            9 => Self::Data {
+                index,
+                value: bytes(spec.value),
+                nodes: nodes(spec.nodes.unwrap_or_default())?,
+                signature: maybe_array(spec.signature.as_ref())?,
+            },
+            15 => Self::Extension { id: safe(spec.id)?, payload: bytes(spec.payload).unwrap_or_default() },
+            kind => return Err(Error::from_reason(format!("No message is of kind {kind}"))),
+        })
+    }
+}
+
+/// Adds a peer on a foreign stream.
+#[napi(catch_unwind)]
+pub fn peer_attach(feed: &FeedRef, peer: f64, spec: AttachSpec) -> Result<bool> {
+    Ok(feed.attach_foreign(attach_options(peer, &spec)?))
+}
+
+/// A peer on a foreign stream has opened its side.
+#[napi(catch_unwind)]
+pub fn peer_opened(feed: &FeedRef, peer: f64) -> bool {
+    feed.open_foreign(number(peer))
+}
+
+/// A message of a peer on a foreign stream.
+#[napi(catch_unwind)]
+pub fn peer_receive(feed: &FeedRef, peer: f64, message: MessageSpec) -> Result<bool> {
+    Ok(feed.receive_foreign(number(peer), message.try_into()?))
+}
+
+/// A peer on a foreign stream is gone.
+#[napi(catch_unwind)]
+pub fn peer_gone(feed: &FeedRef, peer: f64) -> bool {
+    feed.remove_foreign(number(peer))
+}
+
+/// Opens a channel that no feed of ours is on; gives its number.
+#[napi(catch_unwind)]
+pub fn stream_open_channel(stream: &StreamRef, key: &[u8]) -> Result<f64> {
+    Ok(stream.open_channel(array(key)?) as f64)
+}
+
+/// Says something on such a channel.
+#[napi(catch_unwind)]
+pub fn stream_send(stream: &StreamRef, channel: f64, message: MessageSpec) -> Result<bool> {
+    Ok(stream.send_on_channel(number(channel), message.try_into()?))
+}
