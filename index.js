@@ -73,7 +73,7 @@ function inner (feed, id, files, opts) {
     handle: native.feedNew(engine, id, files.native, {
       sparse: feed.sparse,
       indexing: !!opts.indexing,
-      allowPush: feed.allowPush,
+      allowPush: !!opts.allowPush,
       hooksWrites: false,
       hooksSigns: false,
       hooksVerifies: false
