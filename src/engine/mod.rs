@@ -11,17 +11,19 @@
 //!
 //! Invariant: events leave in the order in which things happened; JavaScript never sees a half-done step.
 
+mod changes;
 mod clock;
 mod event;
+mod feed_handle;
 mod feeds;
 mod foreign;
-mod handles;
 mod jobs;
 mod outcomes;
 mod peers;
 mod pump;
 mod queue;
 mod serve;
+mod stream_handle;
 mod streams;
 mod told;
 mod world;
@@ -31,10 +33,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 pub use event::{Event, Failure, Kind, Value};
+pub use feed_handle::{FeedHandle, Got};
 pub use feeds::{FeedOptions, Place};
-pub use handles::{FeedHandle, Got, StreamHandle};
 pub use peers::{AttachOptions, PeerInfo};
 pub use queue::Queue;
+pub use stream_handle::StreamHandle;
 pub use streams::{StreamOptions, Taken};
 pub use told::About;
 

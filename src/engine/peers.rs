@@ -1,7 +1,8 @@
 //! Peers of the world: between a feed's replicator and the channels of streams.
 
+use super::changes::Change;
 use super::event::{Failure, Kind, Value};
-use super::feeds::{Change, Wanted, failure_values};
+use super::feeds::{Wanted, failure_values};
 use super::streams::ChannelPlace;
 use super::world::World;
 use crate::feed::{Arrival, PutReport};

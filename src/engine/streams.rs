@@ -64,13 +64,15 @@ pub(super) struct StreamSlot {
     pub is_told: bool,
     /// JavaScript waits for its chunk to be consumed.
     pub is_held: bool,
-    pub is_broken: bool,
+    /// The owner is asked about the remote's key: until it answers nothing more is taken in.
+    pub is_authenticating: bool,
 }
 
 impl World {
     pub(super) fn add_stream(&mut self, id: u64, options: StreamOptions) {
         let protocol = Protocol::new(options.initiator, options.protocol, options.random);
-        let slot = StreamSlot { protocol, peers: HashMap::new(), is_told: false, is_held: false, is_broken: false };
+        let slot =
+            StreamSlot { protocol, peers: HashMap::new(), is_told: false, is_held: false, is_authenticating: false };
         self.streams.insert(id, slot);
         self.dirty_streams.insert(id);
     }
@@ -123,7 +125,7 @@ impl World {
             slot.is_told = true;
             self.queue.push(Kind::Readable, [id.into()]);
         }
-        if slot.is_held && has_room && waiting <= FULL {
+        if slot.is_held && has_room && !slot.is_authenticating && waiting <= FULL {
             slot.is_held = false;
             self.queue.push(Kind::Drained, [id.into()]);
         }
@@ -133,13 +135,18 @@ impl World {
     pub(super) fn hold_if_full(&mut self, id: u64) -> bool {
         let is_behind = self.has_too_many_uploads(id) || self.dirty_streams.contains(&id);
         let Some(slot) = self.streams.get_mut(&id) else { return false };
-        slot.is_held = is_behind || slot.protocol.pending_output() > FULL;
+        slot.is_held = is_behind || slot.is_authenticating || slot.protocol.pending_output() > FULL;
         slot.is_held
     }
 
     fn on_event(&mut self, id: u64, event: Event) {
         match event {
-            Event::Authenticate(key) => self.tell(Kind::Authenticate, [id.into(), key.into()]),
+            Event::Authenticate(key) => {
+                if let Some(slot) = self.streams.get_mut(&id) {
+                    slot.is_authenticating = true;
+                }
+                self.tell(Kind::Authenticate, [id.into(), key.into()]);
+            }
             Event::Handshake => self.on_handshake(id),
             Event::Extensions(names) => self.tell(Kind::StreamExtensions, [id.into(), Value::Names(names)]),
             Event::StreamExtension { id: number, payload } => {
@@ -180,9 +187,6 @@ impl World {
     }
 
     fn break_stream(&mut self, id: u64, error: ProtocolError) {
-        if let Some(slot) = self.streams.get_mut(&id) {
-            slot.is_broken = true;
-        }
         self.fail_stream(id, &Failure::new("EBADPROTOCOL", &error.to_string()));
     }
 
@@ -211,6 +215,7 @@ impl World {
 
     pub(super) fn authenticated(&mut self, id: u64, trusted: bool) {
         if let Some(slot) = self.streams.get_mut(&id) {
+            slot.is_authenticating = false;
             slot.protocol.authenticated(trusted);
             self.dirty_streams.insert(id);
         }

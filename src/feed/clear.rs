@@ -21,7 +21,8 @@ impl Feed {
         self.write_pages(&stage).await?;
         self.state.lock().bitfield.apply(stage);
         if let Some((from, to)) = range.filter(|_| self.io.can_clear() && !self.indexing) {
-            self.io.clear(File::Data, from, to.saturating_sub(from)).await?;
+            // The blocks are given up already; what the disk does not take back is only space.
+            self.io.clear(File::Data, from, to.saturating_sub(from)).await.ok();
         }
         Ok(true)
     }

@@ -13,6 +13,8 @@ pub enum FeedError {
     Proof(ProofError),
     /// The caller: there is no secret key here.
     NotWritable,
+    /// The caller: it wanted to write, but the secret key is not here.
+    MustBeWritable,
     /// The caller: this directory belongs to another key.
     OtherKey,
     /// The caller: nothing is stored here and nothing may be created.
@@ -51,7 +53,7 @@ impl FeedError {
         Some(match self {
             Self::Store(error) | Self::Hook(error) => return error.code(),
             Self::Proof(_) => "EBADPROOF",
-            Self::NotWritable => "ENOTWRITABLE",
+            Self::NotWritable | Self::MustBeWritable => "ENOTWRITABLE",
             Self::OtherKey => "EOTHERKEY",
             Self::NothingStored => "ENOTSTORED",
             Self::BlockTooLarge => "EBLOCKTOOBIG",
@@ -75,6 +77,7 @@ impl std::fmt::Display for FeedError {
             Self::Store(error) | Self::Hook(error) => error.fmt(out),
             Self::Proof(error) => error.fmt(out),
             Self::NotWritable => out.write_str("This feed is not writable. Did you create it?"),
+            Self::MustBeWritable => out.write_str("Feed is not writable"),
             Self::OtherKey => out.write_str("Another hypercore is stored here"),
             Self::NothingStored => out.write_str("No hypercore is stored here"),
             Self::BlockTooLarge => out.write_str("Individual blocks has be less than 8MB"),

@@ -37,10 +37,12 @@ pub struct OpenOptions {
     pub create_if_missing: bool,
     /// Start anew, whatever is there.
     pub overwrite: bool,
-    /// Start anew if another log is there.
+    /// Start anew if another log is there; append even if that could fork the log.
     pub force: bool,
     /// Keep a new secret key in the storage.
     pub store_secret_key: bool,
+    /// An error if the log cannot be appended to.
+    pub must_be_writable: bool,
     /// False for a static log, which has no signatures.
     pub live: bool,
     /// Questions to the owner.
@@ -90,13 +92,18 @@ async fn open_files(io: &Io, options: OpenOptions, found: impl Fn(Option<[u8; 32
         found(identity.key);
     }
     complete_secret_key(io, &options, &mut identity).await?;
+    if options.must_be_writable && identity.secret_key.is_none() && identity.key.is_some() {
+        return Err(FeedError::MustBeWritable);
+    }
+    if identity.overwrite {
+        // Signatures of the old log must not be taken for later ones of the new.
+        io.truncate(File::Bitfield, layout::HEADER_END).await?;
+        io.truncate(File::Signatures, layout::HEADER_END).await?;
+    }
     let pages = read_pages(io, identity.overwrite).await?;
     let state = state_of(io, &options, &identity, pages.bitfield).await?;
     write_keys(io, &options, &identity).await?;
     write_headers(io, pages.size).await?;
-    if identity.overwrite {
-        io.truncate(File::Bitfield, layout::HEADER_END).await?;
-    }
     Ok(state)
 }
 
@@ -214,6 +221,7 @@ async fn state_of(io: &Io, options: &OpenOptions, identity: &Identity, bitfield:
         cursor: None,
     };
     state.settle(io, len, options.hooks.as_ref().is_some_and(|hooks| hooks.verifies)).await?;
+    state.may_fork &= !options.force;
     Ok(state)
 }
 

@@ -1,39 +1,87 @@
 //! Recover: how long a log is, by what its own signatures say.
 //!
-//! The bitfield is a cache of tree and signatures. The length that it tells is taken only if the roots of that length
-//! are there and carry the writer's signature; else the last shorter length for which that holds. A writer that had
-//! to walk back refuses to append, for it may have announced what it lost (`EFORKRISK`).
+//! ```text
+//! bitfield says len ──► a later signature whose roots verify?   yes: take it, set the bits that its tree proves
+//!                   └─► roots of len signed?                    no: the last shorter length for which they are
+//! ```
+//! The bitfield is a cache of tree and signatures. What a crash cut off before its bits were written comes back; what
+//! cannot be shown is given up. A writer that had to give up a length which it may have announced refuses to append
+//! (`EFORKRISK`): it could sign a second history.
+
+use bytes::Bytes;
 
 use super::nodes::read_node;
 use super::{FeedError, State};
 use crate::log::merkle::Roots;
-use crate::math::crypto::SignatureBytes;
+use crate::log::stage::Stage;
+use crate::math::crypto::{Node, SignatureBytes, leaf_hash, parent};
 use crate::math::flat::{BlockIndex, full_roots};
-use crate::store::{File, Io, layout, record};
+use crate::store::{File, Io, Write, layout, record};
 
-/// Signatures looked at in one read while walking back.
+/// Signatures looked at in one read.
 const STEP: u64 = 1024;
 
+/// What a signature is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The roots are there and the writer vouches for them.
+    Good,
+    /// The roots are there; somebody else's signature, left behind.
+    Bad,
+    /// The roots are not there: nothing can be said.
+    Unknown,
+}
+
 impl State {
-    /// Sets the roots for the longest length up to `len` that verifies. Where the owner verifies in its own way, a
+    /// Sets the roots for the longest length that verifies. Where the owner verifies in its own way (`trusts`), a
     /// signature is enough: it was asked when the signature came.
     pub(super) async fn settle(&mut self, io: &Io, len: u64, trusts: bool) -> Result<(), FeedError> {
-        if len == 0 || self.accept(io, len, read_signature(io, len).await?, trusts).await? {
+        let later = self.look_forward(io, len, trusts).await?;
+        if later == Verdict::Good {
             return Ok(());
+        }
+        let is_lost = !self.look_back(io, len, trusts).await?;
+        self.may_fork = self.pair.is_some() && (is_lost || later == Verdict::Unknown);
+        Ok(())
+    }
+
+    /// Takes the longest log beyond `len` that a signature proves. `Unknown` if there are signatures but no roots.
+    async fn look_forward(&mut self, io: &Io, len: u64, trusts: bool) -> Result<Verdict, FeedError> {
+        let mut verdict = Verdict::Bad;
+        let mut end = signature_count(io).await?;
+        while end > len {
+            let start = end.saturating_sub(STEP).max(len);
+            for (longer, signature) in signatures(io, start, end).await?.into_iter().rev() {
+                match self.accept(io, longer, Some(signature), trusts).await? {
+                    Verdict::Good => {
+                        self.restore(io).await?;
+                        return Ok(Verdict::Good);
+                    }
+                    Verdict::Unknown => verdict = Verdict::Unknown,
+                    Verdict::Bad => {}
+                }
+            }
+            end = start;
+        }
+        Ok(verdict)
+    }
+
+    /// Takes `len`, or the longest shorter length that a signature proves. False if it is shorter.
+    async fn look_back(&mut self, io: &Io, len: u64, trusts: bool) -> Result<bool, FeedError> {
+        if len == 0 || self.accept(io, len, read_signature(io, len).await?, trusts).await? == Verdict::Good {
+            return Ok(true);
         }
         let mut end = len.saturating_sub(1);
         while end > 0 {
             let start = end.saturating_sub(STEP);
             for (shorter, signature) in signatures(io, start, end).await?.into_iter().rev() {
-                if self.accept(io, shorter, Some(signature), trusts).await? {
-                    self.may_fork = self.pair.is_some();
-                    return Ok(());
+                if self.accept(io, shorter, Some(signature), trusts).await? == Verdict::Good {
+                    return Ok(false);
                 }
             }
             end = start;
         }
-        self.may_fork = self.pair.is_some();
-        Ok(())
+        Ok(false)
     }
 
     /// Takes the roots of `len` blocks if they are all there and the writer vouches for them.
@@ -43,12 +91,12 @@ impl State {
         len: u64,
         signature: Option<SignatureBytes>,
         trusts: bool,
-    ) -> Result<bool, FeedError> {
+    ) -> Result<Verdict, FeedError> {
         let mut roots = Vec::new();
         for index in full_roots(len) {
             match read_node(io, index).await? {
                 Some(node) => roots.push(node),
-                None => return Ok(false),
+                None => return Ok(Verdict::Unknown),
             }
         }
         let roots = Roots::new(roots);
@@ -59,12 +107,81 @@ impl State {
                 // Every node is there and the secret key is ours: the signature can be made again at any time.
                 None => self.pair.is_some(),
             };
-        if vouched {
-            self.signed = !is_static;
-            self.roots = roots;
+        if !vouched {
+            return Ok(Verdict::Bad);
         }
-        Ok(vouched)
+        self.signed = !is_static;
+        self.roots = roots;
+        Ok(Verdict::Good)
     }
+
+    /// Sets the bits of all nodes that the roots prove, and of all blocks that match their leaves.
+    async fn restore(&mut self, io: &Io) -> Result<(), FeedError> {
+        let mut stage = Stage::new();
+        let mut todo: Vec<(Node, u64)> = Vec::new();
+        let mut offset = 0u64;
+        for root in self.roots.nodes() {
+            todo.push((*root, offset));
+            offset = offset.saturating_add(root.size);
+        }
+        while let Some((node, offset)) = todo.pop() {
+            if self.is_whole(&node) {
+                continue;
+            }
+            stage.set_node(&self.bitfield, node.index, true);
+            if let Some(BlockIndex(block)) = node.index.block() {
+                let is_held = is_data_there(io, &node, offset).await?;
+                stage.set(&self.bitfield, block, is_held);
+            } else if let Some((left, right)) = proven_children(io, &node).await? {
+                todo.push((right, offset.saturating_add(left.size)));
+                todo.push((left, offset));
+            }
+        }
+        let write = |(at, page): (u64, &[u8])| Write {
+            file: File::Bitfield,
+            offset: layout::HEADER_END + at,
+            data: vec![Bytes::copy_from_slice(page)],
+        };
+        let writes: Vec<Write> = stage.pages().map(write).collect();
+        if !writes.is_empty() {
+            io.write_batch(writes).await?;
+        }
+        self.bitfield.apply(stage);
+        Ok(())
+    }
+
+    /// True if everything below a node is held, by its bits.
+    fn is_whole(&self, node: &Node) -> bool {
+        let (start, end) = (node.index.left_span().0 / 2, node.index.right_span().0 / 2 + 1);
+        self.bitfield.has_node(node.index) && self.bitfield.count(start, end) == end - start
+    }
+}
+
+/// The children of a proven node, if they are there and hash to it.
+async fn proven_children(io: &Io, node: &Node) -> Result<Option<(Node, Node)>, FeedError> {
+    let (Some(left), Some(right)) = (node.index.left_child(), node.index.right_child()) else { return Ok(None) };
+    let (Some(left), Some(right)) = (read_node(io, left).await?, read_node(io, right).await?) else { return Ok(None) };
+    Ok((parent(&left, &right) == *node).then_some((left, right)))
+}
+
+/// True if the bytes at `offset` are the block of this leaf.
+async fn is_data_there(io: &Io, leaf: &Node, offset: u64) -> Result<bool, FeedError> {
+    let size = usize::try_from(leaf.size).unwrap_or(usize::MAX);
+    if size > super::MAX_BLOCK_SIZE {
+        return Ok(false);
+    }
+    if size == 0 {
+        return Ok(leaf_hash(&[]) == leaf.hash);
+    }
+    let data = io.read(File::Data, offset, size).await?;
+    Ok(data.is_some_and(|data| leaf_hash(&data) == leaf.hash))
+}
+
+/// How many signatures the file has room for.
+async fn signature_count(io: &Io) -> Result<u64, FeedError> {
+    let len = io.len(File::Signatures).await?.unwrap_or(0);
+    Ok(len.saturating_sub(layout::HEADER_END)
+        / layout::signature_offset(BlockIndex(1)).saturating_sub(layout::HEADER_END))
 }
 
 async fn read_signature(io: &Io, len: u64) -> Result<Option<SignatureBytes>, FeedError> {

@@ -65,6 +65,8 @@ pub struct OpenSpec {
     pub store_secret_key: bool,
     /// False for a static log.
     pub live: bool,
+    /// An error if the log cannot be appended to.
+    pub must_be_writable: bool,
 }
 
 /// Makes a feed; `storage` is a directory or abilities, or a native memory storage.
@@ -100,6 +102,7 @@ pub fn feed_open(feed: &FeedRef, op: f64, spec: OpenSpec) -> Result<bool> {
         force: spec.force,
         store_secret_key: spec.store_secret_key,
         live: spec.live,
+        must_be_writable: spec.must_be_writable,
         hooks: None,
         indexing: false,
         seed: dice().map_err(|error| Error::from_reason(error.to_string()))?,

@@ -101,9 +101,10 @@ impl Header {
     }
 
     /// Checks the first bytes of this header's file: all 32, or fewer if the file is shorter.
-    /// None: blank, so ours may be written. A bitfield's page size is reported, not compared.
+    /// None: blank, or ours but cut short by a crash, so ours may be written. A bitfield's page size is reported, not compared.
     pub fn check(self, bytes: &[u8]) -> Result<Option<Header>, HeaderError> {
-        if is_blank(bytes) {
+        let is_torn = bytes.len() < HEADER_LEN && self.encode().starts_with(bytes);
+        if is_torn || is_blank(bytes) {
             return Ok(None);
         }
         let fault = |fault| HeaderError { file: self.file(), fault };
@@ -264,7 +265,8 @@ mod tests {
                 assert_eq!(header.check(&bytes), Err(HeaderError { file: header.file(), fault }));
             }
             let short = HeaderError { file: header.file(), fault: HeaderFault::Short };
-            assert_eq!(header.check(&header.encode()[..31]), Err(short));
+            assert_eq!(header.check(&header.encode()[..31]), Ok(None));
+            assert_eq!(header.check(&[header.encode()[..31].as_ref(), &[1]].concat()[1..]), Err(short));
         }
         let old = Header::Bitfield(PageSize::Old);
         assert_eq!(BITFIELD.check(&old.encode()), Ok(Some(old)));

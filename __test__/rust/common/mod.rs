@@ -29,6 +29,7 @@ pub fn open_options(writes: bool) -> OpenOptions {
         key: Some(pair.public_key()),
         secret_key: writes.then(|| pair.secret_key()),
         create_if_missing: true,
+        must_be_writable: false,
         overwrite: false,
         force: false,
         store_secret_key: writes,

@@ -1,0 +1,114 @@
+'use strict'
+// What a crash or a lost file leaves behind: the log comes back as far as its own signatures prove it, or the feed says why not.
+
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const path = require('node:path')
+const { test, scratch, create, open, ask, block } = require('./helpers')
+
+const COUNT = 300
+
+async function written (t) {
+  const dir = scratch(t)
+  const feed = await open(t, dir)
+  for (let i = 0; i < COUNT; i += 10) await ask(feed, 'append', Array.from({ length: 10 }, (_, j) => block(i + j, 100)))
+  const { key, byteLength } = feed
+  await ask(feed, 'close')
+  return { dir, key, byteLength, file: (name) => path.join(dir, name) }
+}
+
+async function hasAll (t, { dir, key, byteLength }) {
+  const feed = await open(t, dir)
+  assert.deepEqual(feed.key, key)
+  assert.deepEqual([feed.length, feed.byteLength, feed.downloaded(), feed.writable], [COUNT, byteLength, COUNT, true])
+  for (const i of [0, 1, 150, COUNT - 1]) assert.deepEqual(await ask(feed, 'get', i), block(i, 100))
+  assert.equal(await ask(feed, 'append', 'next'), COUNT)
+  await ask(feed, 'close')
+}
+
+// An open that fails is also an event.
+async function refused (t, dir, code) {
+  const feed = create(t, dir)
+  feed.on('error', () => {})
+  await assert.rejects(ask(feed, 'ready'), { code })
+}
+
+test('a lost bitfield comes back from tree, data and signatures', async (t) => {
+  const core = await written(t)
+  fs.rmSync(core.file('bitfield'))
+  await hasAll(t, core)
+})
+
+test('an empty, a zeroed and an old bitfield come back', async (t) => {
+  for (const spoil of [() => Buffer.alloc(0), (now) => Buffer.alloc(now.length), (now, old) => old]) {
+    const dir = scratch(t)
+    let feed = await open(t, dir)
+    await ask(feed, 'append', Array.from({ length: 20 }, (_, i) => block(i, 100)))
+    await ask(feed, 'close')
+    const old = fs.readFileSync(path.join(dir, 'bitfield'))
+    feed = await open(t, dir)
+    for (let i = 20; i < COUNT; i += 20) await ask(feed, 'append', Array.from({ length: 20 }, (_, j) => block(i + j, 100)))
+    const { key, byteLength } = feed
+    await ask(feed, 'close')
+    const now = fs.readFileSync(path.join(dir, 'bitfield'))
+    fs.writeFileSync(path.join(dir, 'bitfield'), spoil(now, old))
+    await hasAll(t, { dir, key, byteLength })
+    assert.notDeepEqual(now, old)
+  }
+})
+
+test('lost signatures are made again by the writer', async (t) => {
+  const core = await written(t)
+  fs.truncateSync(core.file('signatures'), 32)
+  await hasAll(t, core)
+})
+
+test('a lost key is found in the secret key', async (t) => {
+  const core = await written(t)
+  fs.rmSync(core.file('key'))
+  await hasAll(t, core)
+  assert.deepEqual(fs.readFileSync(core.file('key')), core.key)
+})
+
+test('without key and secret key nothing is touched', async (t) => {
+  const core = await written(t)
+  fs.rmSync(core.file('key'))
+  fs.rmSync(core.file('secret_key'))
+  const before = ['bitfield', 'tree', 'data', 'signatures'].map((name) => fs.readFileSync(core.file(name)))
+  await refused(t, core.dir, 'EKEYMISSING')
+  assert.deepEqual(['bitfield', 'tree', 'data', 'signatures'].map((name) => fs.readFileSync(core.file(name))), before)
+  assert(!fs.existsSync(core.file('key')))
+})
+
+test('a writer that lost its tree does not sign a second history, unless it is forced', async (t) => {
+  const core = await written(t)
+  fs.rmSync(core.file('bitfield'))
+  fs.truncateSync(core.file('tree'), 32)
+  let feed = await open(t, core.dir)
+  await assert.rejects(ask(feed, 'append', 'other'), { code: 'EFORKRISK' })
+  await ask(feed, 'close')
+  feed = await open(t, core.dir, { force: true })
+  assert.equal(await ask(feed, 'append', 'other'), 0)
+})
+
+test('a header of another format is refused and left alone', async (t) => {
+  for (const name of ['tree', 'signatures', 'bitfield']) {
+    const core = await written(t)
+    const fd = fs.openSync(core.file(name), 'r+')
+    fs.writeSync(fd, Buffer.from([9]), 0, 1, 4)
+    fs.closeSync(fd)
+    const before = fs.readFileSync(core.file(name))
+    await refused(t, core.dir, 'EBADHEADER')
+    assert.deepEqual(fs.readFileSync(core.file(name)), before)
+  }
+})
+
+test('a block that rotted on disk is an error, the others are not', async (t) => {
+  const core = await written(t)
+  const fd = fs.openSync(core.file('data'), 'r+')
+  fs.writeSync(fd, Buffer.from([0xff]), 0, 1, 100 * 7 + 50)
+  fs.closeSync(fd)
+  const feed = await open(t, core.dir)
+  await assert.rejects(ask(feed, 'get', 7), { code: 'EBADBLOCK' })
+  assert.deepEqual(await ask(feed, 'get', 8), block(8, 100))
+})
