@@ -7,7 +7,7 @@ use crate::math::crypto::{Node, leaf_hash, leaf_hashes};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
 use crate::store::{File, Io, StoreError, layout, record};
 
-/// The largest block, in bytes: what one frame can carry.
+/// The largest block, in bytes. With its proof it may be more than a frame can carry (Q16).
 pub const MAX_BLOCK_SIZE: usize = 8 * 1024 * 1024;
 /// What may be read and hashed where nobody must be kept waiting, in bytes: about a quarter of a millisecond.
 const MAX_HASTY: usize = 256 * 1024;

@@ -261,7 +261,7 @@ impl State {
         }
     }
 
-    /// Version 9 signs hash and length; version 8 signed the hash alone.
+    /// Version 9 signs hash and length; version 8 signed the hash alone (Q12).
     pub(super) fn verifies(&self, hash: &Hash, len: u64, signature: &SignatureBytes) -> bool {
         self.public_key
             .as_ref()

@@ -167,7 +167,7 @@ impl Bitfield {
     }
 
     /// The run-length encoded bits of `start..start + len`, both multiples of 8192, as the answer to a want.
-    /// As in stock, `0, 0` asks for everything.
+    /// As in stock, `0, 0` asks for everything (Q9).
     pub fn compress(&self, start: u64, len: u64) -> Vec<u8> {
         let end = if start == 0 && len == 0 { u64::MAX } else { start.saturating_add(len) };
         let mut encoder = rle::Encoder::default();

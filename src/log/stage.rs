@@ -6,7 +6,7 @@
 //! ```
 //! A caller stages, writes the pages, and applies the stage once the write succeeded. A page is cloned when its first
 //! byte changes; all others are read from the base that goes with every call, which must be the same each time.
-//! Clears beyond the end make stock count pages; we follow it up to 32,768 of them, where its pager ends.
+//! Clears beyond the end make stock count pages (Q8); we follow it up to 32,768 of them, where its pager ends.
 //!
 //! Invariant: after the same sets and clears, pages and index equal stock's, byte for byte.
 //! Source: hypercore@9.12.0 lib/bitfield.js `set`, `_setIndex`, `_expand`; sparse-bitfield@3.0.3 `setByte`.
@@ -129,7 +129,7 @@ impl Stage {
         }
         self.lens.data = self.lens.data.max(at + 1);
         let Some(region) = base.index_region() else { return true };
-        // Stock passes through a mixed byte on its way, which its index can remember.
+        // Stock passes through a mixed byte on its way, which its index can remember (Q6).
         if (old ^ new).count_ones() > 1 {
             self.set_index(base, region, at, MIXED);
         }
@@ -153,7 +153,7 @@ impl Stage {
         }
     }
 
-    /// Carries roots upwards after the index grew. Stock takes its length in bits for one in leaves, so that this
+    /// Carries roots upwards after the index grew (Q6). Stock takes its length in bits for one in leaves, so that this
     /// seldom finds anything; we find the same.
     fn expand(&mut self, base: &Bitfield, region: Region, old_bytes: u64) {
         let len = old_bytes.saturating_mul(8);

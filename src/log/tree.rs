@@ -55,7 +55,7 @@ pub fn digest(set: &impl NodeSet, block: BlockIndex) -> u64 {
     let mut digest = 0u64;
     let mut next = leaf.sibling();
     let len = set.tree_len().max(next.0 + 2);
-    // The bound is the length of the bitfield, not of the log: a digest can have bits above the roots.
+    // The bound is the length of the bitfield, not of the log: a digest can have bits above the roots (Q7).
     while next.depth() < TOP_DEPTH && (next.right_span().0 < len || next.parent().left_span().0 > 0) {
         let bit = 2 << next.depth();
         if set.has_node(next) {

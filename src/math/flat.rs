@@ -8,7 +8,7 @@
 //! A node at depth d and offset o has index `o * 2^(d+1) + 2^d - 1`. Everything here is arithmetic and cannot fail:
 //! indexes come from blocks below 2^53, so that no intermediate value leaves 64 bits.
 //!
-//! Source: flat-tree@1.9.1 index.js.
+//! Source: flat-tree@1.13.0 index.js.
 
 /// The largest integer that JavaScript, and so every hypercore 9, can hold exactly: 2^53 - 1.
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;

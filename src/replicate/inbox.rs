@@ -1,6 +1,5 @@
 //! Inbox: what a message from a remote changes.
 
-use super::peer::Inflight;
 use super::{Answer, Ask, Fault, Local, Output, PeerId, Replicator, Request};
 use crate::wire::Message;
 
@@ -28,7 +27,7 @@ impl Replicator {
             Message::Extension { id: number, payload } => {
                 self.outputs.push_back(Output::Extension(id, number, payload));
             }
-            // Stock ignores unwant too; opening and closing are the channel's business.
+            // Stock ignores unwant too (Q11); opening and closing are the channel's business.
             Message::Unwant { .. } | Message::Open { .. } | Message::Close { .. } => {}
         }
         Ok(())
@@ -45,15 +44,14 @@ impl Replicator {
         peer.remote_uploading = uploading;
         peer.remote_downloading = downloading;
         if !uploading {
-            let dropped: Vec<Inflight> = peer.inflight.drain(..).collect();
+            let dropped = std::mem::take(&mut peer.inflight);
             peer.asked.clear();
             peer.wanted.clear();
             if peer.wants_inflight > 0 {
                 self.outputs.push_back(Output::Guard(-peer.wants_inflight));
                 peer.wants_inflight = 0;
             }
-            self.waiting.forget_peer(id);
-            dropped.iter().for_each(|inflight| self.release(inflight.ask));
+            self.give_up(id, &dropped);
         }
         if !downloading {
             self.end_if_idle(id);

@@ -30,6 +30,7 @@ use crate::wire::Message;
 pub use peer::{MAX_UPLOADS, Peer, PeerOptions, PeerStats};
 pub use waiting::{Range, SeekWait, UpdateWait};
 
+use peer::Inflight;
 use waiting::Waiting;
 
 /// One remote on one feed.
@@ -219,8 +220,17 @@ impl Replicator {
         if peer.wants_inflight > 0 {
             self.outputs.push_back(Output::Guard(-peer.wants_inflight));
         }
-        self.reserved.retain(|_, holder| *holder != id);
+        self.give_up(id, &peer.inflight);
+    }
+
+    /// What was asked of this peer may be asked of others; what is asked of others meanwhile stays theirs.
+    fn give_up(&mut self, id: PeerId, inflight: &VecDeque<Inflight>) {
         self.waiting.forget_peer(id);
+        for Inflight { ask, .. } in inflight {
+            if self.reserved.get(ask) == Some(&id) {
+                self.release(*ask);
+            }
+        }
     }
 
     /// The names of the local extensions, sorted.

@@ -116,7 +116,6 @@ impl Waiting {
         for asked in self.asks().filter(|asked| asked.is_some_and(|(holder, _)| holder == peer)) {
             *asked = None;
         }
-        self.unassigned = self.gets.keys().copied().collect();
     }
 
     fn asks(&mut self) -> impl Iterator<Item = &mut Option<(PeerId, u64)>> {

@@ -9,7 +9,7 @@ use crate::wire::Message;
 
 /// Blocks in a window.
 const WINDOW: u64 = 1024 * 1024;
-/// Stock answers only wants that are aligned to its bitfield pages.
+/// Stock answers only wants that are aligned to its bitfield pages (Q9).
 const PAGE: u64 = 8192;
 const MAX_INFLIGHT: i32 = 16;
 /// Bytes of run-length encoded bits in one have: far more than a window can need.
@@ -69,6 +69,7 @@ impl Replicator {
         if !(start.is_multiple_of(PAGE) && length.is_multiple_of(PAGE)) {
             return;
         }
+        // The first want is answered twice: the last block tells the length at once (Q10).
         let last = local.len.checked_sub(1).filter(|last| local.bitfield.get(*last));
         if let Some(last) = last.filter(|_| !peer.remote_wants) {
             let have = Message::Have { start: last, length: None, bitfield: None, ack: false };

@@ -16,8 +16,6 @@ pub mod mailbox;
 pub mod memory;
 pub mod record;
 pub mod storage;
-#[cfg(test)]
-pub mod testing;
 
 #[cfg(test)]
 mod contract;

@@ -23,7 +23,7 @@ const VERSION: u8 = 0;
 /// Size of a bitfield page. The one in the header wins and is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PageSize {
-    /// 3328 bytes: feeds of early versions.
+    /// 3328 bytes: feeds of early versions (Q13).
     Old,
     /// 3584 bytes: every new feed.
     #[default]

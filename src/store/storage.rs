@@ -34,7 +34,7 @@ pub trait Storage: Send + Sync {
     fn len(&self, file: File) -> Result<Option<u64>, StoreError>;
 
     /// Gives space back. A range that reaches the end makes `offset` the new length, also where that is longer than
-    /// before, as in stock. Elsewhere the length stays, and the bytes may stay or become zeros.
+    /// before (Q5). Elsewhere the length stays, and the bytes may stay or become zeros.
     fn clear(&self, file: File, offset: u64, len: u64) -> Result<(), StoreError>;
 
     /// Makes the file `len` bytes long; new bytes are zeros.

@@ -42,7 +42,7 @@ pub enum Event {
         /// The feed.
         discovery_key: Hash,
     },
-    /// The remote opened a feed that is open here, where stock calls the channel's `onopen`: after `Duplex`, and again
+    /// (Q17) The remote opened a feed that is open here, where stock calls the channel's `onopen`: after `Duplex`, and again
     /// if it was opened while `DiscoveryKey` was handled.
     Opened {
         /// Our number.

@@ -3,7 +3,7 @@
 //! ```text
 //! varint length | varint header = channel << 4 | kind | body
 //! ```
-//! `length` counts header and body, in bytes. A lone 0 is a keep-alive and carries no header.
+//! `length` counts header and body, in bytes. A lone 0 is a keep-alive and carries no header (Q4).
 //! A body over 8 MiB, or a length too short for its own header, is the remote's fault and ends the stream.
 //!
 //! Invariant: a frame that lies whole inside one chunk is a slice of it. One that does not is collected in a buffer that
@@ -17,7 +17,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::math::varint;
 
-/// Largest body that is accepted, in bytes.
+/// Largest body that is accepted, in bytes (Q16).
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// One frame.

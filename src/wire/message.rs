@@ -46,7 +46,7 @@ pub enum Message {
         /// Acknowledge every block? None is false; a stream's own options have none.
         ack: Option<bool>,
     },
-    /// What I am doing now. Until it is said, both are true.
+    /// What I am doing now. Until it is said, both are true (Q15).
     Status {
         /// I answer requests. None is false.
         uploading: Option<bool>,

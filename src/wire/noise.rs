@@ -3,7 +3,7 @@
 //! ```text
 //! initiator                         responder        Noise_XX_25519_ChaChaPoly_BLAKE2b, empty prologue
 //!     -> e, payload                                  each message: varint length, at most 65,535 | message
-//!     <- e, ee, s, es, payload                       payload: protobuf { 1: nonce, 24 bytes }, in every message
+//!     <- e, ee, s, es, payload                       payload: protobuf { 1: nonce, 24 bytes }, in every message (Q19)
 //!     -> s, se, payload
 //! ```
 //! Whatever is wrong here is the remote's fault and ends the stream. The ephemeral key and the nonce are arguments.

@@ -29,7 +29,7 @@ use transport::{Identity, Pending, Transport};
 /// How a stream is to be spoken.
 #[derive(Clone, Debug)]
 pub struct ProtocolOptions {
-    /// Shake hands. False counts only together with `encrypted: false`.
+    /// Shake hands. False counts only together with `encrypted: false` (Q18).
     pub noise: bool,
     /// Encrypt after the handshake.
     pub encrypted: bool,
