@@ -21,8 +21,12 @@ use common::stores::{Fault, Step, Store, content, image};
 use history::{History, Model, Verb, clone_history, open_on, writer_histories};
 use hypercore::feed::{Feed, FeedError};
 use hypercore::math::flat::BlockIndex;
+use hypercore::store::File;
 use hypercore::store::io::now;
 use hypercore::store::memory::Memory;
+
+/// What nobody appended before a crash.
+const OTHER: Bytes = Bytes::from_static(b"something else");
 
 fn histories() -> Vec<History> {
     writer_histories().into_iter().chain((0..6).map(clone_history)).collect()
@@ -133,7 +137,24 @@ fn any_choice_of_the_last_writes_opens_to_no_wrong_bytes() {
                 let crashed = image(steps[..before.steps].iter().chain(kept));
                 let feed = open_on(&Store::new(&crashed), history.writes).unwrap();
                 check_blocks_or_errors(&feed, &history, &context);
+                if history.writes {
+                    appends_other(feed, &crashed, &context);
+                }
             }
+        }
+    }
+}
+
+/// Bitfield and signatures both follow from the tree, the data, and the secret key.
+#[test]
+fn a_writer_without_its_bitfield_or_its_signatures_heals() {
+    for history in writer_histories() {
+        let run = history.play(history.verbs.len());
+        for lost in [File::Bitfield, File::Signatures] {
+            let steps = run.store.steps();
+            let crashed = image(steps.iter().filter(|step| step.file() != lost));
+            let context = format!("{} without {lost:?}", history.name);
+            reopen(&crashed, &history, &Model::of(&run.feed), &Verb::Nothing, &context);
         }
     }
 }
@@ -141,7 +162,7 @@ fn any_choice_of_the_last_writes_opens_to_no_wrong_bytes() {
 /// Opens what a crash left while `verb` was under way after `acknowledged`.
 fn reopen(crashed: &Arc<Memory>, history: &History, acknowledged: &Model, verb: &Verb, context: &str) {
     let feed = open_on(&Store::new(crashed), history.writes).unwrap_or_else(|error| panic!("{context}: {error:?}"));
-    assert!(feed.len() >= acknowledged.len, "{context}: {} of {} blocks", feed.len(), acknowledged.len);
+    assert!(feed.len() >= verb.shortest(acknowledged.len), "{context}: {} of {} blocks", feed.len(), acknowledged.len);
     let given_up = verb.clears();
     for index in acknowledged.held.iter().filter(|index| !given_up.contains(index)) {
         assert!(feed.has(BlockIndex(*index)), "{context}: block {index} is lost");
@@ -177,24 +198,39 @@ fn check_blocks_or_errors(feed: &Feed, history: &History, context: &str) {
     }
 }
 
-/// A writer appends something else than before: it either refuses, or goes on, and a clone agrees with it.
+/// A writer that goes on: a clone agrees with it.
 fn goes_on(feed: Feed, crashed: &Arc<Memory>, history: &History, context: &str) {
     let start = feed.len();
-    let other = Bytes::from_static(b"something else");
-    match now(feed.append(vec![other.clone()])).unwrap() {
-        Err(FeedError::ForkRisk) => return,
-        appended => assert_eq!(appended.unwrap().start, start, "{context}"),
+    if !appends_other(feed, crashed, context) {
+        return;
     }
-    drop(feed);
     let again = open_on(&Store::new(crashed), true).unwrap();
     assert_eq!(again.len(), start + 1, "{context}");
     for index in (0..=start).filter(|index| again.has(BlockIndex(*index))) {
         let found = now(again.get(again.io(), BlockIndex(index))).unwrap().unwrap().unwrap();
-        assert_eq!(
-            found,
-            if index == start { other.clone() } else { history.truth[index as usize].clone() },
-            "{context}"
-        );
+        assert_eq!(found, if index == start { OTHER } else { history.truth[index as usize].clone() }, "{context}");
     }
     history::replicate(&again, context);
+}
+
+/// Appends something else than before, unless the writer refuses. It never signs a second content for a length that its
+/// files tell of.
+fn appends_other(feed: Feed, crashed: &Arc<Memory>, context: &str) -> bool {
+    let told = signatures(crashed);
+    let start = feed.len();
+    match now(feed.append(vec![OTHER])).unwrap() {
+        Err(FeedError::ForkRisk) => return false,
+        appended => assert_eq!(appended.unwrap().start, start, "{context}"),
+    }
+    for (before, after) in told.iter().zip(signatures(crashed)) {
+        assert!(before.ends_with(&[0; 32]) || *before == after, "{context}: two histories are signed");
+    }
+    true
+}
+
+/// The records of the file `signatures`; all zeros where none was written, zeros at the end of a torn one.
+fn signatures(memory: &Arc<Memory>) -> Vec<Vec<u8>> {
+    let files = content(memory);
+    let (_, bytes) = files.iter().find(|(file, _)| *file == File::Signatures).unwrap();
+    bytes.get(32..).unwrap_or_default().chunks_exact(64).map(<[u8]>::to_vec).collect()
 }

@@ -256,9 +256,10 @@ impl Sim {
         node.host = Host::open(&node.memory, &self.micros, place == 0, node.sparse);
     }
 
-    /// Takes stalled links away, and connects everybody, if need be through others, with the writer.
+    /// Connects everybody, if need be through others, with the writer. Stalled links may stay: others must help then.
     fn heal(&mut self) {
-        for link in self.links.extract_if(.., |link| link.is_stalled) {
+        let keeps_stalled = self.dice.once_in(2);
+        for link in self.links.extract_if(.., |link| link.is_stalled && !keeps_stalled) {
             link.ends.iter().for_each(|(node, stream)| self.nodes[*node].host.disconnect(*stream));
         }
         // Only what is not sparse has all that its own readers can want.

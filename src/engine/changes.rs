@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::event::{Failure, Kind};
 use super::feeds::failure_values;
-use super::jobs::{Completion, outline};
+use super::jobs::{Completion, Outline};
 use super::world::World;
 use crate::feed::{Feed, FeedError, Put};
 use crate::math::flat::BlockIndex;
@@ -18,6 +18,8 @@ use crate::replicate::{Answer, PeerId};
 
 /// Writes of more bytes than this are done on a worker: hashing them would hold the thread too long.
 const BIG: usize = 256 * 1024;
+/// The same for what remotes sent, in bytes: there a worker pays earlier, for the thread has their next bytes to read.
+const BIG_ANSWERS: usize = 48 * 1024;
 /// A change that holds the thread for longer than this, in microseconds, shows a slow device.
 const SLOW: u64 = 4_000;
 /// Then changes go to a worker for so many milliseconds.
@@ -142,8 +144,8 @@ impl World {
             slot.changes.pop_front();
         }
         let size: usize = answers.iter().filter_map(|answer| answer.value.as_ref()).map(Bytes::len).sum();
-        let outlines = answers.iter().map(outline).collect();
-        let is_big = self.is_for_worker(id, &log, size);
+        let outlines = answers.iter().map(Outline::from).collect();
+        let is_big = self.is_for_worker(id, &log, size + (BIG - BIG_ANSWERS));
         self.run(id, is_big, async move {
             let result = log.put(answers.into_iter().map(put_of).collect()).await;
             Completion::Stored { feed: id, answers: outlines, result }
@@ -177,6 +179,6 @@ impl World {
 }
 
 fn put_of(answer: Answer) -> Put {
-    let Answer { peer, index, value, nodes, signature } = answer;
+    let Answer { peer, index, value, nodes, signature, .. } = answer;
     Put { block: BlockIndex(index), value, nodes, signature, peer: peer.0 }
 }

@@ -40,8 +40,8 @@ pub enum Completion {
     Stored {
         /// The feed.
         feed: u64,
-        /// What was answered, without the values: peer, index, value's size.
-        answers: Vec<(PeerId, u64, Option<usize>)>,
+        /// What was answered, without the values.
+        answers: Vec<Outline>,
         /// What became of it.
         result: Result<PutReport, FeedError>,
     },
@@ -87,16 +87,14 @@ pub enum Completion {
         /// Where it is.
         result: Result<Sought, FeedError>,
     },
-    /// An answer for a remote is ready.
+    /// Answers for a remote are ready.
     Served {
         /// The feed.
         feed: u64,
         /// The remote.
         peer: PeerId,
-        /// What it asked for; `index` is the block that the answer is about.
-        request: Request,
-        /// The answer; None if we have none.
-        result: Result<Option<Served>, FeedError>,
+        /// What it asked for, `index` being the block that the answer is about, and the answer; None if we have none.
+        answers: Vec<(Request, Result<Option<Served>, FeedError>)>,
     },
     /// A feed told something about itself.
     Told {
@@ -239,6 +237,21 @@ pub fn on_worker(completions: &Arc<Completions>, job: impl Future<Output = Compl
 }
 
 /// What an answer was about, for when its value has gone into the feed.
-pub fn outline(answer: &Answer) -> (PeerId, u64, Option<usize>) {
-    (answer.peer, answer.index, answer.value.as_ref().map(Bytes::len))
+#[derive(Clone, Copy, Debug)]
+pub struct Outline {
+    /// Who sent it.
+    pub peer: PeerId,
+    /// The block.
+    pub index: u64,
+    /// Bytes of its value; None for a hash.
+    pub size: Option<usize>,
+    /// It rested on other answers.
+    pub relied: bool,
+}
+
+impl From<&Answer> for Outline {
+    fn from(answer: &Answer) -> Self {
+        let size = answer.value.as_ref().map(Bytes::len);
+        Self { peer: answer.peer, index: answer.index, size, relied: answer.relies }
+    }
 }

@@ -6,11 +6,11 @@ use bytes::Bytes;
 
 use super::event::{Failure, Kind, Value};
 use super::feeds::{FeedSlot, Wanted};
-use super::jobs::Completion;
+use super::jobs::{Completion, Outline};
 use super::world::World;
 use crate::feed::{Appended, Feed, FeedError, PutReport, Report, Sought};
 use crate::math::crypto::discovery_key;
-use crate::replicate::{PeerId, SeekWait, WaitId};
+use crate::replicate::{SeekWait, WaitId};
 use crate::store::StoreError;
 
 impl World {
@@ -23,7 +23,7 @@ impl World {
             Completion::Got { feed, op, index, result } => self.got(feed, op, index, result),
             Completion::GotBatch { feed, op, range, result } => self.got_batch(feed, op, range, result),
             Completion::Sought { feed, op, result } => self.sought(feed, op, result),
-            Completion::Served { feed, peer, request, result } => self.served(feed, peer, request, result),
+            Completion::Served { feed, peer, answers } => self.served(feed, peer, answers),
             Completion::Closed { feed, op, result } => self.closed(feed, op, result),
             Completion::Told { op, result } => self.finish(op, result),
             Completion::Put { feed, op, result } => self.put(feed, op, result),
@@ -179,16 +179,16 @@ impl World {
         }
     }
 
-    fn stored(&mut self, id: u64, answers: &[(PeerId, u64, Option<usize>)], result: Result<PutReport, FeedError>) {
+    fn stored(&mut self, id: u64, answers: &[Outline], result: Result<PutReport, FeedError>) {
         self.end_change(id);
         match result {
             Ok(report) => self.kept(id, answers, report),
             Err(error) => {
-                for (peer, index, size) in answers {
+                for outline in answers {
                     if let Some(slot) = self.feeds.get_mut(&id) {
-                        slot.replicator.refused(*index, size.is_none());
+                        slot.replicator.refused(outline.peer, outline.index, outline.size.is_none(), outline.relied);
                     }
-                    self.fail_peer(id, *peer, &Failure::from(&error));
+                    self.fail_peer(id, outline.peer, &Failure::from(&error));
                 }
             }
         }

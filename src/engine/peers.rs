@@ -1,8 +1,11 @@
 //! Peers of the world: between a feed's replicator and the channels of streams.
 
 use super::changes::Change;
+use std::collections::HashMap;
+
 use super::event::{Failure, Kind, Value};
 use super::feeds::{Wanted, failure_values};
+use super::jobs::Outline;
 use super::streams::ChannelPlace;
 use super::world::World;
 use crate::feed::{Arrival, PutReport};
@@ -184,12 +187,17 @@ impl World {
     }
 
     /// Answers were kept: tells everybody who has to know.
-    pub(super) fn kept(&mut self, feed: u64, answers: &[(PeerId, u64, Option<usize>)], report: PutReport) {
+    pub(super) fn kept(&mut self, feed: u64, answers: &[Outline], report: PutReport) {
         let Some(slot) = self.feeds.get_mut(&feed) else { return };
-        for ((peer, index, size), result) in answers.iter().zip(&report.results) {
+        let mut faults = Vec::new();
+        for (Outline { peer, index, size, relied }, result) in answers.iter().zip(&report.results) {
             match result {
                 Ok(()) => slot.replicator.stored(*peer, *index, *size),
-                Err(_) => slot.replicator.refused(*index, size.is_none()),
+                Err(error) => {
+                    if slot.replicator.refused(*peer, *index, size.is_none(), *relied) {
+                        faults.push((*peer, Failure::from(error)));
+                    }
+                }
             }
         }
         slot.replicator.tree_grew();
@@ -198,40 +206,27 @@ impl World {
         }
         self.arrived(feed, answers, &report.arrivals);
         self.tell_if_complete(feed, !report.arrivals.is_empty());
-        for ((peer, _, _), result) in answers.iter().zip(&report.results) {
-            if let Err(error) = result {
-                self.fail_peer(feed, *peer, &Failure::from(error));
-            }
+        for (peer, failure) in faults {
+            self.fail_peer(feed, peer, &failure);
         }
     }
 
-    fn arrived(&mut self, feed: u64, answers: &[(PeerId, u64, Option<usize>)], arrivals: &[Arrival]) {
+    fn arrived(&mut self, feed: u64, answers: &[Outline], arrivals: &[Arrival]) {
         let Some(slot) = self.feeds.get_mut(&feed) else { return };
+        let from = senders(answers);
         for arrival in arrivals {
             let [blocks, bytes, ..] = &mut slot.totals;
             *blocks += 1;
             *bytes += u64::try_from(arrival.value.len()).unwrap_or(0);
             slot.replicator.arrived(arrival.block.0);
             if slot.tells_downloads {
-                let from = answers.iter().find(|(_, index, size)| *index == arrival.block.0 && size.is_some());
-                let from = from.map_or(0, |(peer, _, _)| peer.0);
-                let values = [feed.into(), arrival.block.0.into(), arrival.value.clone().into(), from.into()];
+                let peer = sender(&from, arrival.block.0).0;
+                let values = [feed.into(), arrival.block.0.into(), arrival.value.clone().into(), peer.into()];
                 self.queue.push(Kind::Download, values);
             }
         }
-        self.announce(feed, answers, arrivals);
-    }
-
-    /// Tells the other peers, a run of blocks at a time.
-    fn announce(&mut self, feed: u64, answers: &[(PeerId, u64, Option<usize>)], arrivals: &[Arrival]) {
-        let Some(slot) = self.feeds.get_mut(&feed).filter(|slot| slot.channels.len() > 1) else { return };
-        let mut blocks: Vec<(PeerId, u64)> = arrivals
-            .iter()
-            .filter_map(|arrival| {
-                let from = answers.iter().find(|(_, index, size)| *index == arrival.block.0 && size.is_some())?;
-                Some((from.0, arrival.block.0))
-            })
-            .collect();
+        let mut blocks: Vec<(PeerId, u64)> =
+            arrivals.iter().map(|arrival| arrival.block.0).map(|block| (sender(&from, block), block)).collect();
         blocks.sort_unstable();
         for run in blocks.chunk_by(|a, b| a.0 == b.0 && a.1 + 1 == b.1) {
             if let (Some((from, start)), Some((_, last))) = (run.first(), run.last()) {
@@ -262,4 +257,14 @@ impl World {
             stats: [stats.downloaded_blocks, stats.downloaded_bytes, stats.uploaded_blocks, stats.uploaded_bytes],
         })
     }
+}
+
+/// Who sent which block.
+fn senders(answers: &[Outline]) -> HashMap<u64, PeerId> {
+    answers.iter().filter(|outline| outline.size.is_some()).map(|outline| (outline.index, outline.peer)).collect()
+}
+
+/// The sender of a block; nobody is peer 0.
+fn sender(from: &HashMap<u64, PeerId>, block: u64) -> PeerId {
+    from.get(&block).copied().unwrap_or(PeerId(0))
 }

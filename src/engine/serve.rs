@@ -4,12 +4,19 @@ use super::event::Kind;
 use super::jobs::Completion;
 use super::streams::{ChannelPlace, HIGH_WATER};
 use super::world::World;
-use crate::feed::{FeedError, Served, Sought};
-use crate::log::tree::ProofPlan;
+use crate::feed::{Feed, FeedError, Served, Sought, Wanted};
+use crate::log::tree::RemoteTree;
 use crate::math::flat::BlockIndex;
 use crate::replicate::{MAX_UPLOADS, PeerId, Request};
 use crate::store::StoreError;
 use crate::wire::Message;
+
+/// Bytes of blocks that are read at once.
+const AT_ONCE: u64 = 128 * 1024;
+/// Blocks that are read at once.
+const MAX_AT_ONCE: usize = 64;
+
+type Answer = Result<Option<Served>, FeedError>;
 
 impl World {
     /// Remembers a request; it is answered when there is room.
@@ -57,36 +64,54 @@ impl World {
         }
     }
 
-    /// Answers one request of a peer; false if it has none, or one of its answers is still being read.
+    /// Answers some requests of a peer; false if it has none, or if its last ones are still being read.
     pub(super) fn serve_next(&mut self, feed: u64, peer: PeerId) -> bool {
         let Some(slot) = self.feeds.get_mut(&feed) else { return false };
         let Some(log) = slot.log() else { return false };
         let Some(state) = slot.replicator.peer_mut(peer).filter(|peer| !peer.is_serving) else { return false };
-        let Some(request) = state.uploads.pop_front() else { return false };
-        if request.bytes > 0 {
-            state.is_serving = true;
-            self.run(feed, false, async move { serve_bytes(&log, feed, peer, request).await });
-        } else {
-            let block = BlockIndex(request.index);
-            match log.plan_proof(block, request.digest, request.hash, &mut state.tree) {
-                Some(plan) => self.read_answer(feed, peer, request, plan, false),
-                None => self.refuse(feed, peer, request),
+        let is_seek = |request: &Request| request.bytes > 0;
+        match state.uploads.front() {
+            None => return false,
+            Some(request) if is_seek(request) => {
+                let Some(request) = state.uploads.pop_front() else { return false };
+                state.is_serving = true;
+                self.run(feed, false, async move { serve_bytes(&log, feed, peer, request).await });
+            }
+            Some(_) => {
+                let plain = state.uploads.iter().take_while(|request| !is_seek(request)).count();
+                let requests = state.uploads.drain(..plain.min(at_once(&log))).collect();
+                self.read_answers(feed, peer, requests, false);
             }
         }
         self.take_answers();
         true
     }
 
-    fn read_answer(&mut self, feed: u64, peer: PeerId, request: Request, plan: ProofPlan, may_wait: bool) {
+    /// Reads what the requests ask for; those that cannot be proven are refused.
+    fn read_answers(&mut self, feed: u64, peer: PeerId, requests: Vec<Request>, may_wait: bool) {
         let Some(slot) = self.feeds.get_mut(&feed) else { return };
         let Some(log) = slot.log() else { return };
-        if let Some(state) = slot.replicator.peer_mut(peer) {
-            state.is_serving = true;
+        let Some(state) = slot.replicator.peer_mut(peer) else { return };
+        let (mut asked, mut wanted, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        for request in requests {
+            let Request { index, digest, hash, .. } = request;
+            match log.plan_proof(BlockIndex(index), digest, hash, &mut state.tree) {
+                Some(plan) => {
+                    asked.push(request);
+                    wanted.push(Wanted { block: BlockIndex(index), hash, plan });
+                }
+                None => refused.push(request),
+            }
+        }
+        state.is_serving = !asked.is_empty();
+        refused.into_iter().for_each(|request| self.refuse(feed, peer, request));
+        if asked.is_empty() {
+            return;
         }
         let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
         self.run(feed, may_wait && io.is_native(), async move {
-            let result = log.serve(&io, BlockIndex(request.index), request.hash, &plan).await;
-            Completion::Served { feed, peer, request, result }
+            let answers = asked.into_iter().zip(log.serve(&io, &wanted).await).collect();
+            Completion::Served { feed, peer, answers }
         });
     }
 
@@ -99,30 +124,26 @@ impl World {
         }
     }
 
-    pub(super) fn served(
-        &mut self,
-        feed: u64,
-        peer: PeerId,
-        request: Request,
-        result: Result<Option<Served>, FeedError>,
-    ) {
+    /// Sends answers. What was not in the cache, or is big, is read again on a worker.
+    pub(super) fn served(&mut self, feed: u64, peer: PeerId, answers: Vec<(Request, Answer)>) {
         let Some(slot) = self.feeds.get_mut(&feed) else { return };
-        let Some(log) = slot.log() else { return };
-        let Some(state) = slot.replicator.peer_mut(peer) else { return };
-        state.is_serving = false;
+        if let Some(state) = slot.replicator.peer_mut(peer) {
+            state.is_serving = false;
+        }
         if let Some(stream) = slot.channels.get(&peer).and_then(ChannelPlace::stream) {
             self.dirty_streams.insert(stream);
         }
-        match result {
-            Ok(Some(served)) => self.send_answer(feed, peer, request, served),
-            Err(FeedError::Store(StoreError::WouldBlock)) => {
-                match log.plan_proof(BlockIndex(request.index), request.digest, request.hash, &mut state.tree) {
-                    Some(plan) => self.read_answer(feed, peer, request, plan, true),
-                    None => self.refuse(feed, peer, request),
-                }
+        let mut again = Vec::new();
+        for (request, answer) in answers {
+            match answer {
+                Ok(Some(served)) => self.send_answer(feed, peer, request, served),
+                Err(FeedError::Store(StoreError::WouldBlock)) => again.push(request),
+                // Ours is broken or gone; the remote is told so and may ask somebody else.
+                Ok(None) | Err(_) => self.refuse(feed, peer, request),
             }
-            // Ours is broken or gone; the remote is told so and may ask somebody else.
-            Ok(None) | Err(_) => self.refuse(feed, peer, request),
+        }
+        if !again.is_empty() {
+            self.read_answers(feed, peer, again, true);
         }
     }
 
@@ -151,17 +172,23 @@ impl World {
     }
 }
 
+/// How many blocks are read at once: as many as make up about 128 KiB, by the log's average.
+fn at_once(log: &Feed) -> usize {
+    let average = log.byte_len().checked_div(log.len()).unwrap_or(0).max(1);
+    usize::try_from(AT_ONCE / average).unwrap_or(0).clamp(1, MAX_AT_ONCE)
+}
+
 /// Where the byte is, if we know; else what was asked for besides.
-async fn serve_bytes(log: &crate::feed::Feed, feed: u64, peer: PeerId, mut request: Request) -> Completion {
+async fn serve_bytes(log: &Feed, feed: u64, peer: PeerId, mut request: Request) -> Completion {
     if let Ok(Sought::Block { index, .. }) = log.seek(log.io(), request.bytes).await {
         (request.index, request.digest) = (index, 0);
     }
     request.bytes = 0;
-    let block = BlockIndex(request.index);
-    let plan = log.plan_proof(block, request.digest, request.hash, &mut crate::log::tree::RemoteTree::default());
-    let result = match plan {
-        Some(plan) => log.serve(log.io(), block, request.hash, &plan).await,
-        None => Ok(None),
+    let Request { index, digest, hash, .. } = request;
+    let plan = log.plan_proof(BlockIndex(index), digest, hash, &mut RemoteTree::default());
+    let answer = match plan {
+        Some(plan) => log.serve(log.io(), &[Wanted { block: BlockIndex(index), hash, plan }]).await.pop(),
+        None => None,
     };
-    Completion::Served { feed, peer, request, result }
+    Completion::Served { feed, peer, answers: vec![(request, answer.unwrap_or(Ok(None)))] }
 }

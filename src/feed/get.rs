@@ -11,6 +11,8 @@ use crate::store::{File, Io, StoreError, layout, record};
 pub const MAX_BLOCK_SIZE: usize = 8 * 1024 * 1024;
 /// What may be read and hashed where nobody must be kept waiting, in bytes: about a quarter of a millisecond.
 const MAX_HASTY: usize = 256 * 1024;
+/// A block of this size, in bytes, is read by itself.
+const MAX_RUN: u64 = 64 * 1024;
 
 impl Feed {
     /// The block, or None if it is not held. `io` says whether to wait for the device.
@@ -24,6 +26,45 @@ impl Feed {
             return Err(FeedError::BadBlock(block));
         }
         Ok(Some(data))
+    }
+
+    /// Several blocks in one go: what touches is read together, and all are hashed together.
+    pub(super) async fn get_many(&self, io: &Io, blocks: &[BlockIndex]) -> Vec<Result<Option<Bytes>, FeedError>> {
+        let mut places = Vec::with_capacity(blocks.len());
+        for &block in blocks {
+            places.push(if self.has(block) { self.locate(io, block).await.map(Some) } else { Ok(None) });
+        }
+        let found: Vec<(u64, Node)> = places.iter().filter_map(|place| *place.as_ref().ok()?).collect();
+        let mut values = Vec::with_capacity(found.len());
+        for run in found.chunk_by(|a, b| a.0.saturating_add(a.1.size) == b.0 && b.1.size < MAX_RUN) {
+            values.extend(self.read_run(io, run).await);
+        }
+        let data: Vec<&[u8]> = values.iter().map(|value| value.as_deref().unwrap_or_default()).collect();
+        let hashes = leaf_hashes(&data);
+        let mut checked = values.into_iter().zip(&found).zip(hashes).map(|((value, (_, leaf)), hash)| match value {
+            Ok(value) if hash == leaf.hash => Ok(Some(value)),
+            Ok(_) => Err(FeedError::BadBlock(BlockIndex(leaf.index.0 / 2))),
+            Err(error) => Err(error),
+        });
+        let place = |place| match place {
+            Ok(Some(_)) => checked.next().unwrap_or(Ok(None)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        places.into_iter().map(place).collect()
+    }
+
+    /// Blocks that lie back to back, in one read.
+    async fn read_run(&self, io: &Io, run: &[(u64, Node)]) -> Vec<Result<Bytes, FeedError>> {
+        let Some((offset, first)) = run.first() else { return Vec::new() };
+        let total = run.iter().fold(0u64, |total, (_, leaf)| total.saturating_add(leaf.size));
+        match self.read_data(io, BlockIndex(first.index.0 / 2), *offset, total).await {
+            Ok(mut data) => run
+                .iter()
+                .map(|(_, leaf)| Ok(data.split_to(usize::try_from(leaf.size).unwrap_or(0).min(data.len()))))
+                .collect(),
+            Err(error) => run.iter().map(|_| Err(error.clone())).collect(),
+        }
     }
 
     /// The blocks `start..end`, all of which must be held; None if one is not.

@@ -46,7 +46,7 @@ pub use hooks::{HookAnswer, Hooks, Question, Reply};
 pub use open::{OpenOptions, open};
 pub use put::{Arrival, Put, PutReport};
 pub use seek::Sought;
-pub use serve::Served;
+pub use serve::{Served, Wanted};
 
 use nodes::NodeCache;
 

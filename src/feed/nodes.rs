@@ -12,6 +12,8 @@ use crate::math::flat::NodeIndex;
 use crate::store::{File, Io, layout, record};
 
 const GENERATION: usize = 16_384;
+/// Nodes read at a time from a native storage: 2.5 KiB cost little more than 40 bytes.
+const AHEAD: usize = 64;
 
 /// Spreads an index over 64 bits (Fibonacci hashing); the keys are ours, so nobody can choose collisions.
 #[derive(Default)]
@@ -66,16 +68,49 @@ impl NodeCache {
 impl Feed {
     /// One node that must be there.
     pub(super) async fn node(&self, io: &Io, index: NodeIndex) -> Result<Node, FeedError> {
-        if let Some(node) = self.state.lock().nodes.find(index) {
-            return Ok(node);
+        let cached = self.state.lock().nodes.find(index);
+        match cached {
+            Some(node) => Ok(node),
+            None => self.read_around(io, index).await,
         }
-        let node = read_node(io, index).await?.ok_or(FeedError::NodeMissing(index.0))?;
-        self.state.lock().nodes.insert(node);
-        Ok(node)
     }
 
-    /// Several nodes that must be there, in the order asked for; those not cached are read in one batch.
+    /// Several nodes that must be there, in the order asked for; those not cached are read.
     pub(super) async fn nodes(&self, io: &Io, indexes: &[NodeIndex]) -> Result<Vec<Node>, FeedError> {
+        if !io.is_native() {
+            return self.nodes_elsewhere(io, indexes).await;
+        }
+        let mut nodes = Vec::with_capacity(indexes.len());
+        for &index in indexes {
+            nodes.push(self.node(io, index).await?);
+        }
+        Ok(nodes)
+    }
+
+    /// Reads a node and, where reading costs by the call, its neighbours: whoever reads in order needs them next.
+    async fn read_around(&self, io: &Io, index: NodeIndex) -> Result<Node, FeedError> {
+        if !io.is_native() {
+            let node = read_node(io, index).await?.ok_or(FeedError::NodeMissing(index.0))?;
+            self.state.lock().nodes.insert(node);
+            return Ok(node);
+        }
+        let bytes = io.read_up_to(File::Tree, layout::node_offset(index), AHEAD * layout::NODE_LEN).await?;
+        let mut records = bytes.chunks_exact(layout::NODE_LEN).zip(index.0..);
+        let first = records.next().map_or(Ok(None), |(record, at)| decode(NodeIndex(at), record))?;
+        let first = first.ok_or(FeedError::NodeMissing(index.0))?;
+        let mut state = self.state.lock();
+        state.nodes.insert(first);
+        for (record, at) in records {
+            let is_held = state.bitfield.has_node(NodeIndex(at));
+            if let Some(node) = decode(NodeIndex(at), record).ok().flatten().filter(|_| is_held) {
+                state.nodes.insert(node);
+            }
+        }
+        Ok(first)
+    }
+
+    /// All at once: a storage elsewhere answers them together.
+    async fn nodes_elsewhere(&self, io: &Io, indexes: &[NodeIndex]) -> Result<Vec<Node>, FeedError> {
         let mut found: Vec<Option<Node>> = {
             let mut state = self.state.lock();
             indexes.iter().map(|&index| state.nodes.find(index)).collect()

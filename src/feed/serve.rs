@@ -20,6 +20,17 @@ pub struct Served {
     pub signature: Option<SignatureBytes>,
 }
 
+/// One request, with the plan of its proof.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The block.
+    pub block: BlockIndex,
+    /// Only its hash.
+    pub hash: bool,
+    /// The nodes of the proof.
+    pub plan: ProofPlan,
+}
+
 impl Feed {
     /// Which nodes prove `block` to a remote with this digest; None if we cannot prove it.
     pub fn plan_proof(&self, block: BlockIndex, digest: u64, hash: bool, remote: &mut RemoteTree) -> Option<ProofPlan> {
@@ -30,27 +41,42 @@ impl Feed {
         tree::proof(&state.bitfield, block.leaf(), digest, hash, remote)
     }
 
-    /// Reads what the plan names. None if the block is not held or no signature can be had.
-    pub async fn serve(
-        &self,
-        io: &Io,
-        block: BlockIndex,
-        hash: bool,
-        plan: &ProofPlan,
-    ) -> Result<Option<Served>, FeedError> {
-        let nodes = self.nodes(io, &plan.nodes).await?;
-        let signature = match plan.verified_by / 2 {
+    /// Answers several requests; blocks that touch are read together, and all are hashed together. For each: None if
+    /// the block is not held or no signature can be had.
+    pub async fn serve(&self, io: &Io, wanted: &[Wanted]) -> Vec<Result<Option<Served>, FeedError>> {
+        let mut answers = Vec::with_capacity(wanted.len());
+        for one in wanted {
+            answers.push(self.prove_one(io, one).await);
+        }
+        let blocks: Vec<BlockIndex> = wanted
+            .iter()
+            .zip(&answers)
+            .filter(|(one, answer)| !one.hash && matches!(answer, Ok(Some(_))))
+            .map(|(one, _)| one.block)
+            .collect();
+        let mut values = self.get_many(io, &blocks).await.into_iter();
+        for (_, answer) in wanted.iter().zip(&mut answers).filter(|(one, _)| !one.hash) {
+            let Ok(Some(served)) = answer else { continue };
+            match values.next() {
+                Some(Ok(Some(value))) => served.value = Some(value),
+                Some(Err(error)) => *answer = Err(error),
+                _ => *answer = Ok(None),
+            }
+        }
+        answers
+    }
+
+    /// The nodes and the signature of an answer.
+    async fn prove_one(&self, io: &Io, wanted: &Wanted) -> Result<Option<Served>, FeedError> {
+        let nodes = self.nodes(io, &wanted.plan.nodes).await?;
+        let signature = match wanted.plan.verified_by / 2 {
             len if len > 0 && self.is_signed() => match self.signature(io, len).await? {
                 Some(signature) => Some(signature),
                 None => return Ok(None),
             },
             _ => None,
         };
-        if hash {
-            return Ok(Some(Served { value: None, nodes, signature }));
-        }
-        let value = self.get(io, block).await?;
-        Ok(value.map(|value| Served { value: Some(value), nodes, signature }))
+        Ok(Some(Served { value: None, nodes, signature }))
     }
 
     /// The signature over the first `len` blocks. A writer makes one that was never written: the bytes are the same.

@@ -1,6 +1,6 @@
 //! Tell: what a feed can say about itself: nodes, roots, signatures, proofs.
 
-use super::{Feed, FeedError, Served};
+use super::{Feed, FeedError, Served, Wanted};
 use crate::log::merkle::Roots;
 use crate::log::tree;
 use crate::math::crypto::{Node, SignatureBytes};
@@ -49,6 +49,7 @@ impl Feed {
             tree::proof(&state.bitfield, block.leaf(), digest, hash, &mut tree::RemoteTree::default())
         };
         let plan = plan.ok_or(FeedError::NoProof)?;
-        self.serve(&self.io, block, true, &plan).await?.ok_or(FeedError::NoSignature)
+        let wanted = Wanted { block, hash: true, plan };
+        self.serve(&self.io, &[wanted]).await.pop().unwrap_or(Ok(None))?.ok_or(FeedError::NoSignature)
     }
 }

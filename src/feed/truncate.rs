@@ -11,7 +11,8 @@ use crate::math::flat::BlockIndex;
 use crate::store::{File, Write, layout};
 
 impl Feed {
-    /// Forgets all blocks from `len` on; false if the log is not longer than that. The bits go before the signatures.
+    /// Forgets all blocks from `len` on; false if the log is not longer than that. The signatures go before the bits: a
+    /// later signature would bring the blocks back, a missing one is made again.
     pub async fn truncate(&self, len: u64) -> Result<bool, FeedError> {
         let old = self.len();
         if old <= len {
@@ -25,16 +26,14 @@ impl Feed {
             tree::truncate(&mut stage, &state.bitfield, len);
             stage
         };
-        self.write_pages(&stage).await?;
-        {
-            let mut state = self.state.lock();
-            state.bitfield.apply(stage);
-            state.roots = roots;
-            state.nodes = NodeCache::default();
-            state.cursor = None;
-        }
         let first = layout::signature_offset(BlockIndex(len));
         self.io.clear(File::Signatures, first, layout::signature_offset(BlockIndex(old)) - first).await?;
+        self.write_pages(&stage).await?;
+        let mut state = self.state.lock();
+        state.bitfield.apply(stage);
+        state.roots = roots;
+        state.nodes = NodeCache::default();
+        state.cursor = None;
         Ok(true)
     }
 

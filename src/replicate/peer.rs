@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::foresight::Foresight;
 use super::{Ask, Request};
 use crate::log::haves::Haves;
 use crate::log::tree::RemoteTree;
+use crate::math::flat::NodeIndex;
 use crate::wire::Message;
 
 /// How many requests a peer may be given at first; stock's fixed number.
@@ -47,12 +49,16 @@ pub struct PeerStats {
 }
 
 /// A request of ours that has no answer yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Inflight {
     pub ask: Ask,
     pub bytes: u64,
     pub sent: u64,
     pub is_late: bool,
+    /// Nodes that the answer will bring.
+    pub brings: Vec<NodeIndex>,
+    /// The answer rests on others that were on their way.
+    pub relies: bool,
 }
 
 /// One remote on one feed.
@@ -74,6 +80,7 @@ pub struct Peer {
     pub(super) wants_inflight: i32,
     pub(super) inflight: VecDeque<Inflight>,
     pub(super) asked: HashSet<Ask>,
+    pub(super) foresight: Foresight,
     pub(super) cursors: HashMap<u64, u64>,
     window: usize,
     block_size: usize,
@@ -107,6 +114,7 @@ impl Peer {
             wants_inflight: 0,
             inflight: VecDeque::new(),
             asked: HashSet::new(),
+            foresight: Foresight::default(),
             cursors: HashMap::new(),
             window: options.max_requests.unwrap_or(FIRST_WINDOW),
             block_size: 0,
@@ -172,6 +180,8 @@ impl Peer {
         let place = self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
         let was_full = !self.has_room(false);
         let taken = self.inflight.remove(place)?;
+        self.foresight.note(place == 0 || taken.is_late);
+        self.foresight.settle(&taken.brings);
         self.asked.remove(&taken.ask);
         if was_full && !taken.is_late {
             self.widen();

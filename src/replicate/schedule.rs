@@ -3,10 +3,10 @@
 //! In this order: blocks that somebody waits for, lengths, seeks, then ranges, where each goes on from where it left
 //! off. When several peers share a range each begins at a place of its own, so that they do not meet at once.
 
+use super::foresight::Foreseen;
 use super::peer::{Inflight, Peer};
 use super::waiting::{Range, Selection};
 use super::{Ask, GIVEN_UP_AFTER, LATE_AFTER, Local, Output, PeerId, Replicator};
-use crate::log::tree;
 use crate::math::flat::BlockIndex;
 use crate::wire::Message;
 
@@ -40,11 +40,12 @@ impl Replicator {
                     late.push(inflight.ask);
                 }
             }
-            let asked = &mut peer.asked;
+            let (asked, foresight) = (&mut peer.asked, &mut peer.foresight);
             peer.inflight.retain(|inflight| {
                 let is_given_up = now.saturating_sub(inflight.sent) >= GIVEN_UP_AFTER;
                 if is_given_up {
                     asked.remove(&inflight.ask);
+                    foresight.settle(&inflight.brings);
                 }
                 !is_given_up
             });
@@ -67,15 +68,12 @@ impl Replicator {
     }
 
     fn request(&mut self, now: u64, local: Local<'_>, id: PeerId, peer: &mut Peer, pick: Pick) {
-        self.reserved.insert(pick.ask, id);
-        peer.asked.insert(pick.ask);
-        peer.inflight.push_back(Inflight { ask: pick.ask, bytes: pick.bytes, sent: now, is_late: false });
-        let request = Message::Request {
-            index: pick.ask.index,
-            bytes: pick.bytes,
-            hash: pick.ask.hash,
-            nodes: tree::digest(local.bitfield, BlockIndex(pick.ask.index)),
-        };
+        let Pick { ask, bytes } = pick;
+        let Foreseen { digest, brings, relies } = peer.foresee(local, ask, bytes);
+        self.reserved.insert(ask, id);
+        peer.asked.insert(ask);
+        peer.inflight.push_back(Inflight { ask, bytes, sent: now, is_late: false, brings, relies });
+        let request = Message::Request { index: ask.index, bytes, hash: ask.hash, nodes: digest };
         self.outputs.push_back(Output::Send(id, request));
     }
 

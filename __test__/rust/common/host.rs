@@ -190,8 +190,14 @@ impl Host {
         self.absorb();
     }
 
-    /// Streams that were ended because the remote broke its word, with the reason; forgotten afterwards.
-    pub fn broken(&mut self) -> Vec<String> {
+    /// True if this stream was ended because the remote broke its word.
+    pub fn is_broken(&self, stream: u64) -> bool {
+        let is_it = |event: &Event| matches!(event.values.first(), Some(Value::Number(number)) if *number == stream);
+        self.seen.iter().any(|event| event.kind == Kind::StreamFail && is_it(event))
+    }
+
+    /// Why streams were ended because the remote broke its word.
+    pub fn broken(&self) -> Vec<String> {
         let texts = self.seen.iter().filter(|event| event.kind == Kind::StreamFail);
         texts.map(|event| format!("{:?}", &event.values[1..])).collect()
     }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! dice     all randomness of a test, from one seed
+//! honest   a log, and what its writer would answer
 //! host     one engine with one feed, and its streams
 //! stores   storages that fail, and that remember what was written
 //! ```
@@ -10,6 +11,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::as_conversions)]
 
 pub mod dice;
+pub mod honest;
 pub mod host;
 pub mod stores;
 
@@ -29,13 +31,13 @@ pub fn open_options(writes: bool) -> OpenOptions {
         key: Some(pair.public_key()),
         secret_key: writes.then(|| pair.secret_key()),
         create_if_missing: true,
-        must_be_writable: false,
         overwrite: false,
         force: false,
         store_secret_key: writes,
         live: true,
         hooks: None,
         indexing: false,
+        must_be_writable: false,
         seed: [9; 32],
     }
 }

@@ -34,6 +34,13 @@ pub enum Step {
 }
 
 impl Step {
+    /// The file that changes.
+    pub fn file(&self) -> File {
+        match self {
+            Self::Write(file, ..) | Self::Clear(file, ..) | Self::Truncate(file, _) => *file,
+        }
+    }
+
     /// A crash in the middle of it: a write leaves its first half, all else leaves nothing.
     pub fn torn(&self) -> Option<Step> {
         match self {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hypercore::feed::{self, Feed, FeedError, Put};
-use hypercore::log::tree::{self, RemoteTree};
+use hypercore::log::tree;
 use hypercore::math::flat::BlockIndex;
 use hypercore::store::Io;
 use hypercore::store::io::now;
 use hypercore::store::memory::Memory;
 
 use super::common::dice::Dice;
+use super::common::honest;
 use super::common::stores::Store;
 use super::common::{block, open_options};
 
@@ -21,6 +22,7 @@ pub enum Verb {
     Append(Vec<Bytes>),
     Put(Vec<Put>),
     Clear(u64, u64),
+    Truncate(u64),
     Nothing,
 }
 
@@ -32,14 +34,21 @@ impl Verb {
                 assert!(report.results.iter().all(Result::is_ok), "{:?}", report.results);
             }),
             Self::Clear(start, end) => now(feed.clear(start, end)).unwrap().map(drop),
+            Self::Truncate(len) => now(feed.truncate(len)).unwrap().map(drop),
             Self::Nothing => Ok(()),
         }
+    }
+
+    /// How long the log may be, at least, while this is under way.
+    pub fn shortest(&self, len: u64) -> u64 {
+        if let Self::Truncate(shorter) = self { len.min(*shorter) } else { len }
     }
 
     /// The blocks that it gives up.
     pub fn clears(&self) -> std::ops::Range<u64> {
         match self {
             Self::Clear(start, end) => *start..*end,
+            Self::Truncate(len) => *len..u64::MAX,
             _ => 0..0,
         }
     }
@@ -117,7 +126,17 @@ pub fn writer_histories() -> Vec<History> {
         &[&[1; 21], &[2], &[3; 9]],
     ];
     let clears = [None, Some((1, 3)), Some((0, 2)), Some((4, 20))];
-    sizes.iter().zip(clears).enumerate().map(|(at, (batches, clear))| writer_history(at, batches, clear)).collect()
+    let plain = sizes.iter().zip(clears).enumerate();
+    let plain = plain.map(|(at, (batches, clear))| writer_history(at, batches, clear));
+    plain.chain([truncated_history()]).collect()
+}
+
+/// A log that becomes shorter, and then as long as before with the same blocks.
+fn truncated_history() -> History {
+    let mut history = writer_history(4, &[&[4, 5, 6, 7, 8]], None);
+    let again = history.truth[2..4].to_vec();
+    history.verbs.extend([Verb::Truncate(2), Verb::Append(again), Verb::Truncate(0)]);
+    history
 }
 
 fn writer_history(number: usize, batches: &[&[usize]], clear: Option<(u64, u64)>) -> History {
@@ -160,9 +179,7 @@ fn answer(writer: &Feed, clone: &Feed, dice: &mut Dice) -> Option<Put> {
 
 fn ask(writer: &Feed, clone: &Feed, block: BlockIndex, hash: bool) -> Put {
     let digest = clone.with_local(|bitfield, _| tree::digest(bitfield, block));
-    let plan = writer.plan_proof(block, digest, hash, &mut RemoteTree::default()).unwrap();
-    let served = now(writer.serve(writer.io(), block, hash, &plan)).unwrap().unwrap().unwrap();
-    Put { block, value: served.value, nodes: served.nodes, signature: served.signature, peer: 0 }
+    honest::answer(writer, block, hash, digest)
 }
 
 /// A fresh clone takes all that the writer holds.
