@@ -59,7 +59,7 @@ pub enum Kind {
     RemoteOpen,
     /// A feed is open on both sides: stream, discovery key.
     Duplex,
-    /// A channel is closed: stream, discovery key.
+    /// A channel is closed: stream, discovery key, its number on our side or 0.
     ChannelClosed,
     /// The remote broke the stream: stream, code, message, foreign error.
     StreamFail,

@@ -13,7 +13,7 @@ use super::told::About;
 use super::{Engine, World};
 use crate::feed::{Feed, HookAnswer, OpenOptions, Put};
 use crate::math::flat::BlockIndex;
-use crate::replicate::{Local, PeerId, Range, UpdateWait, WaitId};
+use crate::replicate::{PeerId, Range, UpdateWait};
 use crate::store::StoreError;
 use crate::store::io::now;
 use crate::store::mailbox::Answer;
@@ -142,7 +142,9 @@ impl FeedHandle {
 
     /// Looks for a byte; waits for what is missing, if `wait`.
     pub fn seek(&self, op: u64, bytes: u64, start: u64, end: Option<u64>, wait: bool, hash: bool) -> bool {
-        self.enter(|world| world.begin_seek(self.id, op, Wanted::Seek { bytes, start, end, hash, wait }))
+        self.enter(|world| {
+            world.begin_seek(self.id, op, Wanted::Seek { bytes, start, end, hash, wait, if_available: false })
+        })
     }
 
     /// Gives up something that waits.
@@ -197,13 +199,21 @@ impl FeedHandle {
         self.enter(|_| ())
     }
 
-    /// True if some peer can help a seek along.
+    /// True if some peer can help a seek along. From then on it fails when none can any more.
     pub fn is_seek_available(&self, op: u64) -> bool {
-        let Some(log) = self.log() else { return false };
-        let look = |slot: &FeedSlot| {
-            log.with_local(|bitfield, len| slot.replicator.is_seek_available(Local { bitfield, len }, WaitId(op)))
-        };
-        self.look(look).unwrap_or(false)
+        let mut is_available = false;
+        self.enter(|world| is_available = world.is_seek_available(self.id, op));
+        is_available
+    }
+
+    /// The number of the peer that was asked for a block and has not answered yet.
+    pub fn asked(&self, index: u64) -> Option<u64> {
+        self.look(|slot| slot.replicator.asked(index).map(|peer| peer.0)).flatten()
+    }
+
+    /// Time has passed.
+    pub fn tick(&self) -> bool {
+        self.enter(|world| world.tick_feed(self.id))
     }
 
     /// Runs something that the feed tells about itself: `Done` with its values.

@@ -54,7 +54,7 @@ pub struct FeedOptions {
 pub(super) enum Wanted {
     Block(u64),
     Update,
-    Seek { bytes: u64, start: u64, end: Option<u64>, hash: bool, wait: bool },
+    Seek { bytes: u64, start: u64, end: Option<u64>, hash: bool, wait: bool, if_available: bool },
     Download,
 }
 
@@ -222,6 +222,16 @@ impl World {
             let result = log.seek(log.io(), bytes).await;
             Completion::Sought { feed: id, op, result }
         });
+    }
+
+    pub(super) fn is_seek_available(&mut self, id: u64, op: u64) -> bool {
+        let Some(slot) = self.feeds.get_mut(&id) else { return false };
+        let Some(log) = slot.log() else { return false };
+        if let Some(Wanted::Seek { if_available, .. }) = slot.wanted.get_mut(&op) {
+            *if_available = true;
+        }
+        let replicator = &slot.replicator;
+        log.with_local(|bitfield, len| replicator.is_seek_available(Local { bitfield, len }, WaitId(op)))
     }
 
     pub(super) fn cancel(&mut self, id: u64, op: u64, failure: Failure) {

@@ -10,7 +10,7 @@ use super::jobs::{Completion, Outline};
 use super::world::World;
 use crate::feed::{Appended, Feed, FeedError, PutReport, Report, Sought};
 use crate::math::crypto::discovery_key;
-use crate::replicate::{SeekWait, WaitId};
+use crate::replicate::{Local, SeekWait, WaitId};
 use crate::store::StoreError;
 
 impl World {
@@ -197,7 +197,9 @@ impl World {
 
     fn sought(&mut self, id: u64, op: u64, result: Result<Sought, FeedError>) {
         let Some(slot) = self.feeds.get_mut(&id) else { return };
-        let Some(Wanted::Seek { bytes, start, end, hash, wait }) = slot.wanted.get(&op).copied() else { return };
+        let Some(Wanted::Seek { bytes, start, end, hash, wait, if_available }) = slot.wanted.get(&op).copied() else {
+            return;
+        };
         let (from, to) = match result {
             Ok(Sought::Block { index, offset }) => {
                 slot.wanted.remove(&op);
@@ -214,7 +216,13 @@ impl World {
             slot.wanted.remove(&op);
             return self.fail(op, Failure::from(&FeedError::CannotSeek));
         }
-        slot.replicator.wait_seek(WaitId(op), SeekWait { bytes, start: from, end: to, hash });
+        let wait = SeekWait { bytes, start: from, end: to, hash };
+        let can_help = |bitfield: &_, len| slot.replicator.can_help(Local { bitfield, len }, wait);
+        if if_available && !slot.log().is_some_and(|log| log.with_local(can_help)) {
+            slot.wanted.remove(&op);
+            return self.fail(op, Failure::new("ENOTAVAILABLE", "Seek not available from peers"));
+        }
+        slot.replicator.wait_seek(WaitId(op), wait);
         self.dirty_feeds.insert(id);
     }
 }

@@ -43,7 +43,7 @@ pub struct PeerInfo {
 
 impl World {
     /// Opens a feed on a stream. Nothing happens if it is not open here or is on the stream already.
-    pub(super) fn attach(&mut self, stream: u64, feed: u64, attach: AttachOptions) {
+    pub(super) fn attach(&mut self, stream: u64, feed: u64, mut attach: AttachOptions) {
         let Some(slot) = self.feeds.get_mut(&feed) else { return };
         let Some(key) = slot.log().and_then(|log| log.key()) else { return };
         let Some(on) = self.streams.get_mut(&stream) else { return };
@@ -54,6 +54,7 @@ impl World {
             return self.close_channel_unless_open(stream, &dk, knows_nothing);
         }
         let peer = PeerId(attach.peer);
+        attach.options.timeout = on.timeout;
         let local = on.protocol.open(key);
         let is_remote_open = on.protocol.remote_opened(&dk);
         on.peers.insert(local, (feed, peer));
@@ -155,6 +156,7 @@ impl World {
             Output::SeekAgain(wait) => self.seek(feed, wait.0),
             Output::Opened(peer) => self.tell(Kind::PeerOpen, [feed.into(), peer.0.into()]),
             Output::Done(peer) => self.close_peer(feed, peer),
+            Output::TimedOut(peer) => self.fail_peer(feed, peer, &Failure::new("ETIMEDOUT", "Request timeout")),
             Output::RemoteUpdate(peer) => self.tell(Kind::RemoteUpdate, [feed.into(), peer.0.into()]),
             Output::Extensions(peer, names) => {
                 self.tell(Kind::PeerExtensions, [feed.into(), peer.0.into(), Value::Names(names)]);

@@ -57,6 +57,11 @@ impl StreamHandle {
         self.enter(|world| world.tick(self.id))
     }
 
+    /// Changes after how long a silence the stream ends, in milliseconds.
+    pub fn set_timeout(&self, timeout: Option<u64>) {
+        self.enter(|world| world.set_timeout(self.id, timeout));
+    }
+
     /// True if a feed is open on our side.
     pub fn is_open(&self, discovery_key: &Hash) -> bool {
         self.look(|protocol| protocol.is_open(discovery_key)).unwrap_or(false)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::event::{Failure, Kind, Value};
 use super::feeds::failure_values;
@@ -24,6 +24,8 @@ pub struct StreamOptions {
     pub initiator: bool,
     /// What the wire needs to know.
     pub protocol: ProtocolOptions,
+    /// After so many milliseconds without an answer to a feed's requests the stream ends.
+    pub timeout: Option<u64>,
     /// 56 random bytes: ephemeral key, nonce.
     pub random: [u8; 56],
 }
@@ -59,6 +61,7 @@ impl ChannelPlace {
 /// One stream of the world.
 pub(super) struct StreamSlot {
     pub protocol: Protocol,
+    pub timeout: Option<u64>,
     pub peers: HashMap<LocalId, (u64, PeerId)>,
     /// JavaScript knows that bytes wait.
     pub is_told: bool,
@@ -71,8 +74,14 @@ pub(super) struct StreamSlot {
 impl World {
     pub(super) fn add_stream(&mut self, id: u64, options: StreamOptions) {
         let protocol = Protocol::new(options.initiator, options.protocol, options.random);
-        let slot =
-            StreamSlot { protocol, peers: HashMap::new(), is_told: false, is_held: false, is_authenticating: false };
+        let slot = StreamSlot {
+            protocol,
+            timeout: options.timeout,
+            peers: HashMap::new(),
+            is_told: false,
+            is_held: false,
+            is_authenticating: false,
+        };
         self.streams.insert(id, slot);
         self.dirty_streams.insert(id);
     }
@@ -164,7 +173,7 @@ impl World {
                 if let Some((feed, peer)) = local.and_then(|local| self.peer_at(id, local)) {
                     self.remove_peer(feed, peer);
                 }
-                self.tell(Kind::ChannelClosed, [id.into(), discovery_key.into()]);
+                self.tell_closed(id, &discovery_key, local);
             }
         }
     }
@@ -223,12 +232,27 @@ impl World {
 
     /// Looks for requests of ours that wait too long.
     pub(super) fn tick(&mut self, id: u64) {
+        let feeds: Vec<u64> =
+            self.streams.get(&id).map(|slot| slot.peers.values().map(|(feed, _)| *feed).collect()).unwrap_or_default();
+        feeds.into_iter().for_each(|feed| self.tick_feed(feed));
+    }
+
+    /// The same for one feed, on whatever streams it is.
+    pub(super) fn tick_feed(&mut self, feed: u64) {
         let now = self.clock.now();
-        let Some(slot) = self.streams.get(&id) else { return };
-        for (feed, _) in slot.peers.values() {
-            if let Some(slot) = self.feeds.get_mut(feed) {
-                slot.replicator.tick(now);
-                self.dirty_feeds.insert(*feed);
+        if let Some(slot) = self.feeds.get_mut(&feed) {
+            slot.replicator.tick(now);
+            self.dirty_feeds.insert(feed);
+        }
+    }
+
+    /// Changes after how long a silence the stream ends.
+    pub(super) fn set_timeout(&mut self, id: u64, timeout: Option<u64>) {
+        let Some(slot) = self.streams.get_mut(&id) else { return };
+        slot.timeout = timeout;
+        for (feed, peer) in slot.peers.values() {
+            if let Some(peer) = self.feeds.get_mut(feed).and_then(|slot| slot.replicator.peer_mut(*peer)) {
+                peer.set_timeout(timeout);
             }
         }
     }
@@ -251,7 +275,12 @@ impl World {
             self.remove_peer(feed, peer);
         }
         if local.is_some() {
-            self.tell(Kind::ChannelClosed, [id.into(), Value::Bytes(Bytes::copy_from_slice(discovery_key))]);
+            self.tell_closed(id, discovery_key, local);
         }
+    }
+
+    fn tell_closed(&self, id: u64, discovery_key: &Hash, local: Option<LocalId>) {
+        let local = local.map_or(0, |local| local.0);
+        self.tell(Kind::ChannelClosed, [id.into(), (*discovery_key).into(), local.into()]);
     }
 }

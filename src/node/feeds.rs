@@ -233,6 +233,18 @@ pub fn feed_available(feed: &FeedRef, index: f64) -> bool {
     feed.is_available(number(index))
 }
 
+/// The number of the peer that was asked for a block, or 0.
+#[napi(catch_unwind)]
+pub fn feed_asked(feed: &FeedRef, index: f64) -> f64 {
+    feed.asked(number(index)).unwrap_or(0) as f64
+}
+
+/// Time has passed, for peers on foreign streams.
+#[napi(catch_unwind)]
+pub fn feed_tick(feed: &FeedRef) -> bool {
+    feed.tick()
+}
+
 /// The longest length that any peer has told.
 #[napi(catch_unwind)]
 pub fn feed_remote_length(feed: &FeedRef) -> f64 {

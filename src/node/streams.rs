@@ -29,6 +29,8 @@ pub struct StreamSpec {
     pub encrypted: bool,
     /// Ask before going on with a remote's key.
     pub authenticate: bool,
+    /// Milliseconds without an answer after which the stream ends; 0 for never.
+    pub timeout: Option<f64>,
     /// Our public key, for a handshake.
     pub public_key: Option<Buffer>,
     /// Our secret key, for a handshake.
@@ -48,6 +50,8 @@ pub struct AttachSpec {
     pub upload: bool,
     /// A fixed limit on requests in flight; 0 for one that follows the link.
     pub max_requests: f64,
+    /// On a foreign stream: milliseconds without an answer after which it ends; 0 for never.
+    pub timeout: Option<f64>,
 }
 
 /// Makes a stream.
@@ -65,7 +69,12 @@ pub fn stream_new(engine: &EngineRef, id: f64, spec: StreamSpec) -> Result<Strea
         max_remote_channels: MAX_REMOTE_CHANNELS,
     };
     let random = dice().map_err(|error| Error::from_reason(error.to_string()))?;
-    let options = StreamOptions { initiator: spec.initiator, protocol, random };
+    let options = StreamOptions {
+        initiator: spec.initiator,
+        protocol,
+        timeout: milliseconds(spec.timeout.unwrap_or(0.0)),
+        random,
+    };
     Ok(External::new(StreamHandle::new(engine, number(id), options)))
 }
 
@@ -96,6 +105,7 @@ pub fn attach_options(peer: f64, spec: &AttachSpec) -> Result<AttachOptions> {
         ack: spec.ack,
         downloading: spec.download,
         uploading: spec.upload,
+        timeout: milliseconds(spec.timeout.unwrap_or(0.0)),
         max_requests: (spec.max_requests > 0.0).then_some(spec.max_requests as usize),
         seed: u64::from_le_bytes(seed),
     };
@@ -106,6 +116,16 @@ pub fn attach_options(peer: f64, spec: &AttachSpec) -> Result<AttachOptions> {
 #[napi(catch_unwind)]
 pub fn stream_close(stream: &StreamRef) -> bool {
     stream.close()
+}
+
+fn milliseconds(value: f64) -> Option<u64> {
+    (value > 0.0).then(|| number(value))
+}
+
+/// Changes after how long a silence, in milliseconds, the stream ends; 0 for never.
+#[napi(catch_unwind)]
+pub fn stream_timeout(stream: &StreamRef, timeout: f64) {
+    stream.set_timeout(milliseconds(timeout));
 }
 
 /// Time has passed.

@@ -69,11 +69,8 @@ impl Replicator {
         // The remote will not answer for what it has lost; ask elsewhere at once.
         let lost: Vec<Ask> =
             peer.inflight.iter().map(|inflight| inflight.ask).filter(|ask| (start..end).contains(&ask.index)).collect();
-        for ask in lost {
-            peer.take_inflight(ask);
-            self.reserved.remove(&ask);
-            self.waiting.unassign(ask.index);
-        }
+        lost.iter().for_each(|ask| _ = peer.take_inflight(*ask));
+        lost.into_iter().for_each(|ask| self.release_from(id, ask));
     }
 
     fn on_request(&mut self, id: PeerId, request: Request) {

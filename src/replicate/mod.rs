@@ -123,6 +123,8 @@ pub enum Output {
     Opened(PeerId),
     /// There is nothing more to do with this peer: close its channel.
     Done(PeerId),
+    /// The peer has answered nothing for too long: end its stream.
+    TimedOut(PeerId),
     /// The remote says what it holds, for the first time or more than before.
     RemoteUpdate(PeerId),
     /// The remote's extension names.
@@ -229,10 +231,12 @@ impl Replicator {
     /// What was asked of this peer may be asked of others; what is asked of others meanwhile stays theirs.
     fn give_up(&mut self, id: PeerId, inflight: &VecDeque<Inflight>) {
         self.waiting.forget_peer(id);
-        for Inflight { ask, .. } in inflight {
-            if self.reserved.get(ask) == Some(&id) {
-                self.release(*ask);
-            }
+        inflight.iter().for_each(|inflight| self.release_from(id, inflight.ask));
+    }
+
+    fn release_from(&mut self, id: PeerId, ask: Ask) {
+        if self.reserved.get(&ask) == Some(&id) {
+            self.release(ask);
         }
     }
 
@@ -277,7 +281,6 @@ impl Replicator {
     /// An answer was checked: kept, or refused. What it was asked for can be asked again if it was refused.
     pub fn stored(&mut self, peer: PeerId, index: u64, bytes: Option<usize>) {
         self.release(Ask { index, hash: bytes.is_none() });
-        self.waiting.hash_arrived(index);
         let Some(peer_state) = self.peers.get_mut(&peer) else { return };
         if let Some(bytes) = bytes {
             peer_state.stats.downloaded_blocks += 1;
@@ -309,5 +312,11 @@ impl Replicator {
     fn release(&mut self, ask: Ask) {
         self.reserved.remove(&ask);
         self.waiting.unassign(ask.index);
+        self.waiting.ask_again(ask.index);
+    }
+
+    /// The peer that was asked for a block and has not answered yet.
+    pub fn asked(&self, index: u64) -> Option<PeerId> {
+        self.reserved.get(&Ask { index, hash: false }).copied()
     }
 }

@@ -29,6 +29,8 @@ pub struct PeerOptions {
     pub downloading: bool,
     /// Answer requests.
     pub uploading: bool,
+    /// After so many milliseconds without any answer to our requests the stream ends; None for never.
+    pub timeout: Option<u64>,
     /// A fixed limit on requests in flight; None lets the window follow the link.
     pub max_requests: Option<usize>,
     /// Dice: where to begin in a range when others are at work on it too.
@@ -82,6 +84,8 @@ pub struct Peer {
     pub(super) asked: HashSet<Ask>,
     pub(super) foresight: Foresight,
     pub(super) cursors: HashMap<u64, u64>,
+    /// Since when, in milliseconds, requests wait and no answer comes.
+    pub(super) silent_since: Option<u64>,
     window: usize,
     block_size: usize,
     /// Nodes that the remote has said it holds: proofs leave them out.
@@ -116,6 +120,7 @@ impl Peer {
             asked: HashSet::new(),
             foresight: Foresight::default(),
             cursors: HashMap::new(),
+            silent_since: None,
             window: options.max_requests.unwrap_or(FIRST_WINDOW),
             block_size: 0,
             tree: RemoteTree::default(),
@@ -180,6 +185,7 @@ impl Peer {
         let place = self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
         let was_full = !self.has_room(false);
         let taken = self.inflight.remove(place)?;
+        self.silent_since = None;
         self.foresight.note(place == 0 || taken.is_late);
         self.foresight.settle(&taken.brings);
         self.asked.remove(&taken.ask);
@@ -187,6 +193,30 @@ impl Peer {
             self.widen();
         }
         Some(taken)
+    }
+
+    /// Takes back a request; an answer that comes all the same was not asked for. False if it was not made.
+    pub(super) fn unask(&mut self, ask: Ask) -> bool {
+        let place = self.inflight.iter().position(|inflight| inflight.ask == ask);
+        let Some(taken) = place.and_then(|place| self.inflight.remove(place)) else { return false };
+        self.asked.remove(&ask);
+        self.foresight.settle(&taken.brings);
+        true
+    }
+
+    /// Changes after how long a silence the stream ends.
+    pub fn set_timeout(&mut self, timeout: Option<u64>) {
+        self.options.timeout = timeout;
+    }
+
+    /// True if requests have been waiting, and nothing came, for too long. To be asked now and then.
+    pub(super) fn is_too_silent(&mut self, now: u64) -> bool {
+        if self.inflight.is_empty() {
+            self.silent_since = None;
+            return false;
+        }
+        let since = *self.silent_since.get_or_insert(now);
+        self.options.timeout.is_some_and(|timeout| now.saturating_sub(since) >= timeout)
     }
 
     /// Adapts to the size of the blocks that this peer sends.

@@ -33,7 +33,10 @@ impl Replicator {
     /// Requests that were not answered in time may be made to others; the peer keeps its turn, but not for ever.
     pub fn tick(&mut self, now: u64) {
         let mut late = Vec::new();
-        for peer in self.peers.values_mut() {
+        for (id, peer) in &mut self.peers {
+            if peer.is_too_silent(now) {
+                self.outputs.push_back(Output::TimedOut(*id));
+            }
             for inflight in peer.inflight.iter_mut().filter(|inflight| !inflight.is_late) {
                 if now.saturating_sub(inflight.sent) >= LATE_AFTER {
                     inflight.is_late = true;

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Local, Output, PeerId, Replicator, WaitId};
+use super::schedule::next_candidate;
+use super::{Ask, Local, Output, PeerId, Replicator, WaitId};
 use crate::math::flat::BlockIndex;
+use crate::wire::Message;
 
 /// A wait for the log to reach a length.
 #[derive(Clone, Copy, Debug)]
@@ -105,8 +107,8 @@ impl Waiting {
         }
     }
 
-    /// Hashes around `block` are here: updates and seeks that asked for it may ask again.
-    pub fn hash_arrived(&mut self, block: u64) {
+    /// Nobody is asked for `block` any more: updates and seeks that waited for it may ask again.
+    pub fn ask_again(&mut self, block: u64) {
         for asked in self.asks().filter(|asked| asked.is_some_and(|(_, index)| index == block)) {
             *asked = None;
         }
@@ -134,7 +136,12 @@ impl Waiting {
 
     /// The windows of `size` blocks that somebody waits for, as far as the remote's length goes.
     pub fn windows(&self, remote_len: u64, size: u64) -> impl Iterator<Item = u64> {
-        let gets = self.gets.keys().map(|block| block / size);
+        let mut next = 0;
+        let gets = std::iter::from_fn(move || {
+            let window = self.gets.range(next..).next()?.0 / size;
+            next = (window + 1).saturating_mul(size);
+            Some(window)
+        });
         let updates = self.updates.iter().map(|update| update.wait.min_len.saturating_sub(1) / size);
         let spans = self.seeks.iter().map(|seek| (seek.wait.start, seek.wait.end)).chain(
             self.selections.iter().filter_map(|selection| match selection.range {
@@ -160,7 +167,7 @@ impl Replicator {
     pub fn wait_block(&mut self, id: WaitId, block: u64) {
         let waiting = self.waiting.gets.entry(block).or_default();
         waiting.push(id);
-        let is_asked = self.reserved.contains_key(&super::Ask { index: block, hash: false });
+        let is_asked = self.reserved.contains_key(&Ask { index: block, hash: false });
         if !is_asked {
             self.waiting.unassigned.insert(block);
         }
@@ -183,11 +190,17 @@ impl Replicator {
 
     /// True if some peer can help a seek along, or if nothing is known of it any more.
     pub fn is_seek_available(&self, local: Local<'_>, id: WaitId) -> bool {
-        let Some(seek) = self.waiting.seeks.iter().find(|seek| seek.id == id) else { return true };
-        let end = seek.wait.end.unwrap_or(u64::MAX);
-        self.peers
-            .values()
-            .any(|peer| super::schedule::next_candidate(peer, local, seek.wait.start, end, true, |_| true).is_some())
+        let seek = self.waiting.seeks.iter().find(|seek| seek.id == id);
+        seek.is_none_or(|seek| self.can_help(local, seek.wait))
+    }
+
+    /// True if some peer has blocks that can help a seek along, or was asked for them.
+    pub fn can_help(&self, local: Local<'_>, wait: SeekWait) -> bool {
+        let end = wait.end.unwrap_or(u64::MAX);
+        self.peers.values().any(|peer| {
+            peer.inflight.iter().any(|inflight| inflight.bytes == wait.bytes)
+                || next_candidate(peer, local, wait.start, end, true, |_| true).is_some()
+        })
     }
 
     /// Downloads no longer everything.
@@ -216,9 +229,25 @@ impl Replicator {
         });
         if is_last {
             waiting.gets.remove(&block);
-            waiting.unassigned.remove(&block);
+            self.forget_block(block);
         }
         true
+    }
+
+    /// Nobody waits for a block any more: unless a selection wants it, the peer that was asked is told.
+    fn forget_block(&mut self, block: u64) {
+        self.waiting.unassigned.remove(&block);
+        let ask = Ask { index: block, hash: false };
+        if self.waiting.selections.iter().any(|selection| selection.wants(block)) {
+            return;
+        }
+        let asked: Vec<PeerId> =
+            self.peers.iter_mut().filter_map(|(id, peer)| peer.unask(ask).then_some(*id)).collect();
+        for id in asked {
+            self.release(ask);
+            let cancel = Message::Cancel { index: block, bytes: 0, hash: false };
+            self.outputs.push_back(Output::Send(id, cancel));
+        }
     }
 
     /// Gives up all gets, and all seeks, inside `start..end`; says which they were.
@@ -227,7 +256,7 @@ impl Replicator {
         let blocks: Vec<u64> = self.waiting.gets.range(start..end).map(|(block, _)| *block).collect();
         for block in blocks {
             cancelled.extend(self.waiting.gets.remove(&block).into_iter().flatten());
-            self.waiting.unassigned.remove(&block);
+            self.forget_block(block);
         }
         self.waiting.seeks.retain(|seek| {
             let inside = start <= seek.wait.start && seek.wait.end.is_some_and(|last| last <= end);
@@ -287,6 +316,13 @@ impl Replicator {
 }
 
 impl Selection {
+    fn wants(&self, block: u64) -> bool {
+        match &self.range {
+            Range::Blocks(blocks) => blocks.contains(&block),
+            Range::Span { start, end, hash, .. } => !hash && *start <= block && end.is_none_or(|end| block < end),
+        }
+    }
+
     fn is_met(&mut self, local: Local<'_>) -> bool {
         match &self.range {
             Range::Blocks(blocks) => blocks.iter().all(|block| local.bitfield.get(*block)),

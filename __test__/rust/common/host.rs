@@ -149,7 +149,7 @@ impl Host {
         let stream = self.number();
         let handle = StreamHandle::new(&self.engine, stream, stream_options(initiator, dice));
         let options =
-            PeerOptions { live: true, ack, downloading: true, uploading: true, max_requests, seed: dice.next() };
+            PeerOptions { live: true, ack, downloading: true, uploading: true, timeout: None, max_requests, seed: dice.next() };
         handle.attach(&self.feed, AttachOptions { peer: stream, options });
         self.streams.insert(stream, handle);
         self.absorb();
@@ -212,5 +212,5 @@ pub fn stream_options(initiator: bool, dice: &mut Dice) -> StreamOptions {
         key_pair: NoiseKeyPair::from_seed(&dice.bytes()),
         max_remote_channels: 16_384,
     };
-    StreamOptions { initiator, protocol, random: dice.bytes() }
+    StreamOptions { initiator, protocol, timeout: None, random: dice.bytes() }
 }
