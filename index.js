@@ -28,9 +28,14 @@ const ReadStream = require('./lib/read-stream')
 const WriteStream = require('./lib/write-stream')
 const read = require('./lib/read')
 const want = require('./lib/want')
+const proof = require('./lib/proof')
+const upkeep = require('./lib/upkeep')
+const cacheOf = require('./lib/cache')
+const thin = require('./lib/thin')
 const write = require('./lib/write')
 const { FeedExtension, Local } = require('./lib/extension')
 const { feedCodec } = require('./lib/codec')
+const { hooksOf } = require('./lib/hooks')
 const { promised } = require('./lib/async')
 const { native, engine, EVENT, more, soon, nextOp, must, register } = require('./lib/engine')
 
@@ -40,6 +45,8 @@ function Hypercore (storage, key, opts) {
   opts = opts || {}
   const publicKey = check.key(key || opts.key)
   const secretKey = check.secretKey(opts.secretKey)
+  const hooks = hooksOf(opts)
+  const cache = cacheOf(opts)
   const files = storages.open(storage)
 
   Resource.call(this)
@@ -54,6 +61,7 @@ function Hypercore (storage, key, opts) {
   this.readable = true
   this.downloading = opts.downloading !== false
   this.uploading = opts.uploading !== false
+  this.allowPush = !!opts.allowPush
   this.maxRequests = opts.maxRequests || 16
   this.peers = []
   this.ifAvailable = new Guard()
@@ -61,26 +69,29 @@ function Hypercore (storage, key, opts) {
   this.timeouts = opts.timeouts || { get: (cb) => cb(null), update: (cb) => cb(null) }
 
   const id = register(this)
-  Object.defineProperty(this, INNER, { value: inner(this, id, files, opts) })
+  Object.defineProperty(this, INNER, { value: inner(this, id, { files, hooks, cache }, opts) })
   flags.update(this)
   this.open((err) => { if (err) this.emit('error', err) })
   if (this.sparse && opts.eagerUpdate) want.eagerUpdate(this)
 }
 
 // What belongs to the feed and is nobody's business.
-function inner (feed, id, files, opts) {
+function inner (feed, id, { files, hooks, cache }, opts) {
   return {
     handle: native.feedNew(engine, id, files.native, {
       sparse: feed.sparse,
       indexing: !!opts.indexing,
-      allowPush: !!opts.allowPush,
-      hooksWrites: false,
-      hooksSigns: false,
-      hooksVerifies: false
+      allowPush: feed.allowPush,
+      hooksWrites: hooks.writes,
+      hooksSigns: hooks.signs,
+      hooksVerifies: hooks.verifies
     }),
     js: files.js,
+    hooks,
+    cache,
+    hasTreeCache: opts.cache !== false && (opts.cache || {}).tree !== false,
     codec: feedCodec(opts.valueEncoding),
-    batcher: write.batcher(feed),
+    batcher: write.batcher(feed, hooks),
     requests: new Map(), // token -> Request, for all that wait
     peers: new Map(), // number -> Peer
     flags: -1,
@@ -112,7 +123,8 @@ Object.setPrototypeOf(Hypercore, Resource)
 Hypercore.prototype = Object.create(Resource.prototype, {
   constructor: { value: Hypercore, writable: true, configurable: true }
 })
-Object.assign(Hypercore.prototype, flags.methods, read, want.methods, write.methods)
+Object.assign(Hypercore.prototype, flags.methods, read, want.methods, write.methods, proof.methods, upkeep)
+Object.defineProperties(Hypercore.prototype, thin)
 
 Hypercore.discoveryKey = (key) => native.discoveryKey(check.key(key))
 Hypercore.keyPair = (seed) => {

@@ -5,6 +5,8 @@
  */
 'use strict'
 
+const errors = require('./errors')
+
 // A promise for what `start(done)` answers. `quiet`: v9's callback was optional, so nobody need look at the promise.
 function promised (quiet, start) {
   const promise = new Promise((resolve, reject) => {
@@ -28,20 +30,21 @@ function each (list, call) {
   }
 }
 
-// Runs a caller's hook, which may take a callback or return a promise; `done(err)` is called once, never in this turn's stack.
+// Runs a caller's hook, which may take a callback or return a promise; `done(err, value)` is called once, never in this turn's stack.
 function hook (call, done) {
   let answered = false
+  const fail = (err) => once(err || errors.hookFailed())
   try {
     const result = call(once)
-    if (result && typeof result.then === 'function') result.then(() => once(null), once)
+    if (result && typeof result.then === 'function') result.then((value) => once(null, value), fail)
   } catch (err) {
-    once(err)
+    fail(err)
   }
 
-  function once (err) {
+  function once (err, value) {
     if (answered) return
     answered = true
-    process.nextTick(done, err || null)
+    process.nextTick(done, err || null, value)
   }
 }
 

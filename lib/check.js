@@ -29,6 +29,13 @@ function key (value) {
   return keyBytes(value, 32, errors.badKey)
 }
 
+// The same where one must be given.
+function given (value) {
+  const bytes = key(value)
+  if (bytes === null) throw errors.badKey()
+  return bytes
+}
+
 function secretKey (value) {
   return keyBytes(value, 64, errors.badSecretKey)
 }
@@ -43,9 +50,18 @@ function keyBytes (value, size, fault) {
   return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, size)
 }
 
+function length (value) {
+  if (!isIndex(value)) throw errors.badLength()
+}
+
+function signature (value) {
+  if (!(value instanceof Uint8Array) || value.byteLength !== 64) throw errors.signatureSize()
+  return value
+}
+
 function block (buffer) {
   if (buffer.length > MAX_BLOCK) throw errors.blockTooBig()
   return buffer
 }
 
-module.exports = { isIndex, index, range, key, secretKey, block }
+module.exports = { isIndex, index, range, key, given, secretKey, length, signature, block }

@@ -117,6 +117,7 @@ function soon (fn, ...args) {
 
 let turnStart = 0
 let looks = 0
+let work = 0
 
 // Milliseconds since the event loop turned, as far as we know: since the first question in this turn.
 function spent () {
@@ -130,6 +131,14 @@ function spent () {
 
 function turned () {
   turnStart = 0
+  work = 0
+}
+
+// True when it is time to give way, after `weight` events' worth of work. Little work is always done in one turn, however slow the machine.
+function late (weight) {
+  const elapsed = spent()
+  work += weight
+  return work > BLIND && elapsed > BUDGET
 }
 
 // True when it is time to give way. Looks at the clock at every 64th call only.
@@ -235,4 +244,4 @@ function release () {
 
 function noop () {}
 
-module.exports = { native, Kind, engine, EVENT, BUDGET, more, soon, spent, tired, settled, nextOp, must, mayWait, register, hold, release }
+module.exports = { native, Kind, engine, EVENT, more, soon, late, settled, nextOp, must, mayWait, register, hold, release }

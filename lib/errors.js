@@ -3,7 +3,7 @@
  *
  * `errors.closed()` gives a fresh Error with v9's message, where v9 had one, and a `code` that never changes.
  * The core sends `code` and `message` of its own errors; `fromNative` makes the Error. An error that came out of a
- * JavaScript storage is kept here under a number while the core handles it, and comes back as the very same object.
+ * JavaScript storage or hook is kept here under a number while the core handles it, and comes back as the very same object.
  *
  * Invariant: every Error that leaves this package has a `code`, except those that a caller's own function made.
  * Source: messages of hypercore@9.12.0 index.js and lib/replicate.js, hypercore-protocol@8.0.7, nanoresource@1.3.0.
@@ -28,6 +28,15 @@ const TABLE = {
   noUpdate: ['ENOUPDATE', 'No update available from peers'],
   expectedLength: ['ENOUPDATE', 'Expected length is less than current length'],
   blockNotAvailable: ['ENOTAVAILABLE', 'Block not available from peers'],
+  seekNotAvailable: ['ENOTAVAILABLE', 'Seek not available from peers'],
+
+  badSignature: ['EBADSIGNATURE', 'Signature verification failed'],
+  signatureSize: ['EBADARGUMENT', 'A signature must be 64 bytes'],
+  badProof: ['EBADARGUMENT', 'A proof must have nodes of { index, hash, size }, and a signature or none'],
+  badHook: ['EBADARGUMENT', 'A hook must be a function'],
+  badHookAnswer: ['EBADHOOK', 'A hook gave a wrong answer'],
+  hookFailed: ['EBADHOOK', 'A hook failed without an error'],
+  badCache: ['EBADARGUMENT', 'A cache must be a number of bytes, an object with get and set, or false'],
 
   storageType: ['EBADARGUMENT', 'Storage should be a function or string'],
   badKey: ['EBADKEY', 'A key must be 32 bytes, or 64 hex characters'],
@@ -41,7 +50,10 @@ const TABLE = {
   nullBlock: ['EBADARGUMENT', 'A read stream cannot carry null'],
 
   initiator: ['EBADARGUMENT', 'Must specify initiator boolean in replication stream'],
-  foreignStream: ['EBADARGUMENT', 'The stream was not made by this package'],
+  badStream: ['EBADARGUMENT', 'The stream is no protocol stream'],
+  badMessage: ['EBADARGUMENT', 'The message cannot be sent'],
+  remoteMessage: ['EBADPROTOCOL', 'The remote sent a message that cannot be'],
+  noKey: ['ENOKEY', 'A static feed has no key before finalize'],
   peerExtensions: ['EBADARGUMENT', 'Per peer extensions is not supported. Use feed.registerExtension instead'],
   sameExtension: ['EBADARGUMENT', 'Cannot add multiple messages with the same name'],
   guardDepends: ['EBADARGUMENT', 'Can only depend on one other guard currently'],
@@ -65,14 +77,14 @@ function create (code, message, cause) {
   return err
 }
 
-// ## Errors of JavaScript storages
+// ## Errors of JavaScript storages and hooks
 
 // One failing storage may fail many operations, so an error stays until this many others came after it.
 const KEPT = 1024
 const kept = new Map()
 let lastKept = 0
 
-// Keeps what a storage threw or answered, and gives the number under which the core knows it (never 0).
+// Keeps what a storage or a hook threw or answered, and gives the number under which the core knows it (never 0).
 function keep (err) {
   kept.set(++lastKept, err instanceof Error ? err : create('EBADSTORAGE', String(err)))
   kept.delete(lastKept - KEPT)

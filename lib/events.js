@@ -9,6 +9,9 @@
 const INNER = require('./inner')
 const { Kind, native, more } = require('./engine')
 const flags = require('./flags')
+const hooks = require('./hooks')
+const errors = require('./errors')
+const foreign = require('./foreign')
 
 const on = new Map()
 
@@ -55,6 +58,15 @@ on.set(Kind.Sync, (feed) => {
   feed.emit('sync')
 })
 
+on.set(Kind.Truncate, (feed, inner, [, , length, byteLength]) => {
+  const before = feed.length
+  feed.length = length
+  feed.byteLength = byteLength
+  if (inner.cache) inner.cache.forget(length, before)
+})
+
+on.set(Kind.Hook, hooks.answer)
+
 on.set(Kind.Clear, (feed, inner, [, , start, end]) => {
   feed.emit('clear', start, end)
 })
@@ -83,8 +95,26 @@ on.set(Kind.PeerRemove, (feed, inner, [, , id]) => {
   if (!peer) return
   inner.peers.delete(id)
   feed.peers.splice(feed.peers.indexOf(peer), 1)
+  if (peer[INNER].isForeign) foreign.end(peer)
+  else peer.stream.opened = peer.stream.remoteOpened = false
   if (!peer[INNER].opened) feed.ifAvailable.continue()
   feed.emit('peer-remove', peer)
+})
+
+// The next three are about peers on foreign streams.
+on.set(Kind.PeerMessage, (feed, inner, [, , id, kind, ...values]) => {
+  const peer = inner.peers.get(id)
+  if (peer) foreign.send(peer.stream, kind, values)
+})
+
+on.set(Kind.PeerDone, (feed, inner, [, , id]) => {
+  const peer = inner.peers.get(id)
+  if (peer) peer.stream.close()
+})
+
+on.set(Kind.PeerFail, (feed, inner, [, , id, code, message, number]) => {
+  const peer = inner.peers.get(id)
+  if (peer) peer.stream.destroy(errors.fromNative(code, message, number))
 })
 
 on.set(Kind.PeerExtensions, (feed, inner, [, , id, names]) => {

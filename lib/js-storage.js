@@ -34,6 +34,11 @@ class JsStorage {
     return typeof this.#files[0].del === 'function'
   }
 
+  // The caller's storage for the blocks; null before the key is known.
+  get data () {
+    return this.#files[3]
+  }
+
   // As v9 decides it: by the flag that random-access-storage sets, not by the method, which is always there.
   get canStat () {
     return this.#files[0].statable === true

@@ -9,7 +9,6 @@
 'use strict'
 
 const INNER = require('./inner')
-const Channel = require('./channel')
 const { native, more } = require('./engine')
 
 // Places in what `native.peerInfo` gives.
@@ -20,10 +19,10 @@ const NOTHING_YET = [false, 0, true, true, false, 0, 0, 0, 0, 0]
 let lastId = 0
 
 class Peer {
-  // `opts`: download, upload, live, ack, maxRequests, as `replicate` takes them.
-  constructor (feed, stream, opts) {
+  // `opts`: download, upload, live, ack, maxRequests, as `replicate` takes them. `isForeign`: the stream is not of this package.
+  constructor (feed, opts, isForeign) {
     this.feed = feed
-    this.stream = new Channel(stream, feed.discoveryKey, feed.key)
+    this.stream = null // its channel, set when it is made
     this.live = !!opts.live
     this.sparse = feed.sparse
     this.ack = !!opts.ack
@@ -31,7 +30,7 @@ class Peer {
     this.uploading = typeof opts.upload === 'boolean' ? opts.upload : feed.uploading
     this.maxRequests = opts.maxRequests || feed.maxRequests || 16
     this.remoteExtensions = feed.extensions.remote()
-    Object.defineProperty(this, INNER, { value: { id: ++lastId, last: NOTHING_YET, opened: false } })
+    Object.defineProperty(this, INNER, { value: { id: ++lastId, last: NOTHING_YET, opened: false, isForeign, ticking: null } })
   }
 
   get remoteOpened () {

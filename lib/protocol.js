@@ -6,10 +6,10 @@
  * bytes to the remote   <- _read  <- native.streamRead         (64 KiB at most; 'Readable' says when there are more)
  * ```
  * Pipe it to a socket and back, or to another Protocol. A stream that is not live ends by itself when its last channel closed.
- * It gives way to the event loop once a millisecond. Whatever the remote does wrong destroys this stream with an error; nobody has to
- * listen for it, since every stream carries a listener that does nothing.
+ * Whatever the remote does wrong destroys this stream with an error; nobody has to listen for it, since every stream carries a
+ * listener that does nothing. Programs of their own speak on channels (`open`); feeds of ours are adopted.
  *
- * Invariant: the core gets the bytes in order, and no more of them before it said 'Drained'.
+ * Invariant: a feed is on a stream at most once, whoever opened it.
  * Source: hypercore-protocol@8.0.7 index.js; pipes end each other as those of streamx@2.12.4 do.
  */
 'use strict'
@@ -20,15 +20,15 @@ const INNER = require('./inner')
 const Channel = require('./channel')
 const Guard = require('./guard')
 const Timer = require('./timer')
-const dispatch = require('./stream-events')
+const { dispatch, shut, shutAll } = require('./stream-events')
+const check = require('./check')
 const errors = require('./errors')
 const summary = require('./inspect')
 const { noop } = require('./async')
 const { StreamExtension, Local } = require('./extension')
-const { Kind, native, engine, EVENT, BUDGET, more, spent, register, hold, release } = require('./engine')
+const { SLICE, pump, feed, drained, resume, closedAtEnd } = require('./stream-flow')
+const { Kind, native, engine, EVENT, more, register } = require('./engine')
 
-// Bytes handed to the core at a time.
-const SLICE = 65536
 const TIMEOUT = 20000
 const TICK = 500
 
@@ -57,10 +57,11 @@ class Protocol extends Duplex {
     const id = register(this)
     Object.defineProperty(this, INNER, { value: inner(id, { initiator, noise, handlers, keyPair, timeout }) })
     this.on('error', noop)
-    startTicking(this)
+    startTicking(this, timeout)
     if (timeout) {
       this.setTimeout(timeout, () => this.destroy(errors.timeout()))
       this.setKeepAlive(Math.ceil(timeout / 2))
+      if (noise) this[INNER].deadline = new Timer(timeout, () => { if (this.timeout !== null) this.destroy(errors.timeout()) })
     }
   }
 
@@ -112,31 +113,65 @@ class Protocol extends Duplex {
     return native.streamChannelCount(this[INNER].handle)
   }
 
+  // Opens the feed with this key. `handlers` are functions on...: open, options, status, have, unhave, want, unwant, request,
+  // cancel, data, extension, close. Gives the channel to speak on; the same one when it is open already.
+  open (key, handlers) {
+    key = check.given(key)
+    const channel = this.channel(native.discoveryKey(key))
+    if (!channel.opened && !this.destroyed) {
+      channel.key = key
+      channel.opened = true
+      channel[INNER].isLate = channel.remoteOpened
+      channel[INNER].number = this.numberOf(channel)
+    }
+    if (handlers) channel.handlers = handlers
+    return channel
+  }
+
+  // Called by `channel`: the core's number for it, which opens it there.
+  numberOf (channel) {
+    const inner = this[INNER]
+    const number = native.streamOpenChannel(inner.handle, channel.key)
+    inner.numbers.set(number, channel)
+    more(true)
+    return number
+  }
+
   // Whether we, or the remote, have opened the feed with this key here.
   opened (key) {
-    return native.streamIsOpen(this[INNER].handle, native.discoveryKey(key))
+    return native.streamIsOpen(this[INNER].handle, native.discoveryKey(check.given(key)))
   }
 
   remoteOpened (key) {
-    return native.streamRemoteOpened(this[INNER].handle, native.discoveryKey(key))
+    return native.streamRemoteOpened(this[INNER].handle, native.discoveryKey(check.given(key)))
   }
 
   // Whether the remote has proven that it knows the key.
   remoteVerified (key) {
-    return native.streamRemoteVerified(this[INNER].handle, key)
+    return native.streamRemoteVerified(this[INNER].handle, check.given(key))
   }
 
   // Closes a feed's channel, or tells the remote that we shall not open it.
   close (discoveryKey) {
+    discoveryKey = check.given(discoveryKey)
+    const channel = this[INNER].channels.get(discoveryKey.toString('hex'))
+    if (this.destroyed) return
+    if (channel && channel.opened && !channel[INNER].isAdopted) shut(this, channel)
     more(native.streamCloseChannel(this[INNER].handle, discoveryKey))
   }
 
-  // Called by `replicate`: the peer, and so its feed, live as long as the channel.
+  // Called by `replicate`: the peer's channel. The peer, and so its feed, live as long as it.
   adopt (peer) {
-    peer.stream.handlers = peer
-    this[INNER].channels.set(peer.stream.discoveryKey.toString('hex'), peer.stream)
+    const { key, discoveryKey } = peer.feed
+    const channel = this.channel(discoveryKey)
+    channel.key = key
+    channel.opened = true
+    channel[INNER].isAdopted = true
+    channel[INNER].peer = peer
+    return channel
   }
 
+  // The channel of this name, made if there is none.
   channel (discoveryKey) {
     const { channels } = this[INNER]
     const hex = discoveryKey.toString('hex')
@@ -184,6 +219,7 @@ class Protocol extends Duplex {
   setTimeout (ms, ontimeout) {
     if (this.timeout !== null) this.timeout.destroy()
     this.timeout = ms ? new Timer(ms, () => this.emit('timeout')) : null
+    if (!this.destroyed) native.streamTimeout(this[INNER].handle, ms || 0) // for requests
     if (ms && ontimeout) this.once('timeout', ontimeout)
   }
 
@@ -231,11 +267,17 @@ class Protocol extends Duplex {
     if (this.timeout !== null) this.timeout.destroy()
     if (this.keepAlive !== null) this.keepAlive.destroy()
     this.timeout = this.keepAlive = null
+    inner.endHandshake()
     clearInterval(inner.ticking)
     drained(this)
+    resume(this)
     this.prefinalize.destroy()
     more(native.streamClose(inner.handle))
-    cb(err)
+    try {
+      shutAll(this)
+    } finally {
+      cb(err)
+    }
   }
 
   [EVENT] (kind, event) {
@@ -245,9 +287,10 @@ class Protocol extends Duplex {
   }
 
   [inspect.custom] (depth, opts) {
-    const { publicKey, remotePublicKey, live, initiator, channelCount, destroyed, bytesSent, bytesReceived } = this
+    const { publicKey, remotePublicKey, remoteAddress, remoteType, live, initiator, channelCount, destroyed, bytesSent, bytesReceived } = this
+    const prefinalized = !this.prefinalize.waiting
     return summary('HypercoreProtocolStream', {
-      publicKey, remotePublicKey, live, initiator, channelCount, destroyed, bytesSent, bytesReceived
+      publicKey, remotePublicKey, remoteAddress, remoteType, live, initiator, channelCount, destroyed, prefinalized, bytesSent, bytesReceived
     }, opts)
   }
 }
@@ -260,92 +303,38 @@ function inner (id, { initiator, noise, handlers, keyPair, timeout }) {
       encrypted: handlers.encrypted !== false,
       authenticate: typeof handlers.onauthenticate === 'function',
       publicKey: keyPair.publicKey || undefined,
-      secretKey: keyPair.secretKey || undefined
+      secretKey: keyPair.secretKey || undefined,
+      timeout
     }),
     channels: new Map(), // discovery key in hex -> Channel
+    numbers: new Map(), // the core's number -> Channel, for those that programs speak on
+    deadline: null, // of the handshake
+    endHandshake () {
+      if (this.deadline !== null) this.deadline.destroy()
+      this.deadline = null
+    },
     changes: 1, // of our extensions, when the remote was last told
     pipeTo: null,
     ticking: null,
     reading: false, // the readable side has room
     pumping: false,
     ending: false, // end our side when there is nothing more to send
-    held: null // what to do when the core has drained
+    held: null, // what to do when the core has drained
+    halts: 0, // how many want nothing to be taken in
+    halted: null // what to do when they are done
   }
 }
 
 // The clock of requests to the remote. It does not keep the stream in memory.
-function startTicking (stream) {
+function startTicking (stream, timeout) {
   const ref = new WeakRef(stream)
   const timer = setInterval(() => {
     const stream = ref.deref()
     if (stream) more(native.streamTick(stream[INNER].handle))
     else clearInterval(timer)
-  }, TICK)
+  }, timeout ? Math.min(TICK, timeout / 4) : TICK)
   timer.unref()
   stream[INNER].ticking = timer
-}
-
-// What we were piped to is closed. If the remote had ended properly, what it sent is still taken in, and what we have to say goes nowhere.
-function closedAtEnd (stream) {
-  if (stream.readableEnded || stream.destroyed) return
-  if (stream.writableEnded) stream.resume()
-  else stream.destroy(errors.writableClosed())
-}
-
-// Pushes what there is to send, as long as there is room.
-function pump (stream) {
-  const inner = stream[INNER]
-  if (inner.pumping || !inner.reading || stream.destroyed || stream.readableEnded) return
-  inner.pumping = true
-  while (inner.reading && !stream.destroyed) {
-    if (spent() > BUDGET) {
-      setImmediate(() => {
-        inner.pumping = false
-        pump(stream)
-      })
-      return
-    }
-    const chunk = native.streamRead(inner.handle)
-    if (chunk === null) break
-    stream.bytesSent += chunk.length
-    if (stream.keepAlive !== null) stream.keepAlive.refresh()
-    inner.reading = stream.push(chunk)
-  }
-  inner.pumping = false
-  if (inner.reading && inner.ending && !stream.destroyed) {
-    inner.reading = false
-    stream.push(null)
-  }
-}
-
-// Hands `chunk` from `offset` on to the core, a slice at a time.
-function feed (stream, chunk, offset, cb) {
-  const inner = stream[INNER]
-  while (offset < chunk.length) {
-    if (stream.destroyed) return cb(null)
-    if (spent() > BUDGET) {
-      setImmediate(feed, stream, chunk, offset, cb)
-      return
-    }
-    const slice = chunk.length <= SLICE ? chunk : chunk.subarray(offset, offset + SLICE)
-    const flags = native.streamWrite(inner.handle, slice)
-    more((flags & 1) !== 0)
-    offset += slice.length
-    if ((flags & 2) !== 0) {
-      inner.held = () => feed(stream, chunk, offset, cb)
-      return hold()
-    }
-  }
-  cb(null)
-}
-
-function drained (stream) {
-  const inner = stream[INNER]
-  if (inner.held === null) return
-  const go = inner.held
-  inner.held = null
-  release()
-  go()
 }
 
 module.exports = Protocol

@@ -14,7 +14,7 @@ const check = require('./check')
 const errors = require('./errors')
 const { feedCodec, binary } = require('./codec')
 const { native, more, soon, settled, nextOp, must } = require('./engine')
-const { whenOpen, whenAvailable, cancellable, attempt } = require('./wait')
+const { whenOpen, whenAvailable, isIfAvailable, cancellable, attempt } = require('./wait')
 
 const methods = {
   // Options: wait, ifAvailable, onwait, timeout, signal, valueEncoding. With a callback it gives a symbol for `cancel`.
@@ -23,6 +23,18 @@ const methods = {
     if (typeof cb !== 'function') return getPromise(this, index, opts)
 
     const codec = codecOf(this, opts)
+    const { cache } = this[INNER]
+    if (cache !== null) {
+      const block = cached(this, cache, index)
+      if (block !== null) {
+        decode(codec, block, (...args) => soon(cb, ...args))
+        return tokenOf(opts)
+      }
+      const request = new Request(this, 'get', opts, kept(this, cache, index, decoded(codec, cb)))
+      getLater(this, request, index, opts)
+      return request.token
+    }
+
     if (ready(this, index, opts)) {
       const op = nextOp()
       const result = native.feedGet(this[INNER].handle, op, index, !opts || opts.wait !== false)
@@ -95,13 +107,14 @@ const methods = {
   },
 
   // The block that holds byte `bytes` of the feed, and the offset in it: cb(err, index, offset), or a promise of [index, offset].
-  // Options: wait, start, end, hash, timeout, signal.
+  // Options: wait, ifAvailable, start, end, hash, timeout, signal.
   seek (bytes, opts, cb) {
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     if (typeof cb !== 'function') {
       return cancellable(false, (done) => this.seek(bytes, opts, (err, index, offset) => done(err, [index, offset])))
     }
     const { start = 0, end = -1, wait, hash } = opts || {}
+    const ifAvailable = isIfAvailable(this, opts)
     const request = new Request(this, 'seek', opts, cb)
     attempt(request, () => {
       check.index(bytes)
@@ -114,6 +127,7 @@ const methods = {
       const op = nextOp()
       more(native.feedSeek(handle, op, bytes, start, request.end, wait !== false, hash !== false))
       request.waits(op, bytes <= this.byteLength && native.feedHas(handle, 0, this.length))
+      if (ifAvailable) whenAvailable(request, 'get', () => native.feedSeekAvailable(handle, op), errors.seekNotAvailable)
     })
     return request.token
   }
@@ -123,7 +137,7 @@ const methods = {
 
 // True when the core may be asked at once.
 function ready (feed, index, opts) {
-  return feed.opened && feed.readable && check.isIndex(index) && !(opts && opts.signal)
+  return feed.opened && feed.readable && check.isIndex(index) && !(opts && opts.signal) && feed[INNER].cache === null
 }
 
 function getPromise (feed, index, opts) {
@@ -168,11 +182,23 @@ function waitForBlock (request, op, index, opts) {
   request.waits(op, local)
   if (local || (opts && opts.wait === false)) return
 
-  const ifAvailable = opts && typeof opts.ifAvailable === 'boolean' ? opts.ifAvailable : feed[INNER].ifAvailable
-  if (ifAvailable) {
+  if (isIfAvailable(feed, opts)) {
     whenAvailable(request, 'get', () => native.feedAvailable(feed[INNER].handle, index), errors.blockNotAvailable)
   }
   if (opts && opts.onwait) opts.onwait(index)
+}
+
+// The block, if the feed has it and it is at hand; else null.
+function cached (feed, cache, index) {
+  const isHere = feed.opened && feed.readable && check.isIndex(index) && native.feedHas(feed[INNER].handle, index, index + 1)
+  return isHere ? cache.block(index) : null
+}
+
+function kept (feed, cache, index, cb) {
+  return (err, block) => {
+    if (err) cb(err)
+    else cache.keep(feed[INNER].handle, index, block, () => cb(null, block))
+  }
 }
 
 function tokenOf (opts) {

@@ -6,6 +6,8 @@
  * ```
  * All of it happens in one turn when the feed is open and nobody has to be asked. Until the peer has opened, or is gone, `ifAvailable` waits.
  *
+ * A stream of npm `hypercore-protocol` is as good as one of ours.
+ *
  * Invariant: a feed is on a stream at most once; doing it twice is harmless.
  * Source: hypercore@9.12.0 lib/replicate.js `replicate`.
  */
@@ -15,7 +17,9 @@ const INNER = require('./inner')
 const Peer = require('./peer')
 const Protocol = require('./protocol')
 const errors = require('./errors')
+const foreign = require('./foreign')
 const { hook } = require('./async')
+const { halt } = require('./stream-flow')
 const { native, more } = require('./engine')
 
 // v9's fixed number of requests in flight: who leaves it alone gets a window that follows the link.
@@ -36,6 +40,7 @@ function replicate (feed, initiator, opts) {
   function onready (err) {
     feed.ifAvailable.continue()
     if (err) stream.destroy(err)
+    else if (!feed.key) stream.destroy(errors.noKey())
     else if (isSecure(opts) && opts.onfeedauthenticate) afterHandshake(feed, stream, () => authenticate(feed, stream, opts))
     else attach(feed, stream, opts)
   }
@@ -48,7 +53,7 @@ function hasInitiator (value) {
 function streamFor (feed, initiator, opts) {
   const stream = Protocol.isProtocolStream(initiator) ? initiator : opts.stream
   if (!stream) return new Protocol(initiator, { ...opts, keyPair: opts.keyPair || feed.noiseKeyPair })
-  if (!(stream instanceof Protocol)) throw errors.foreignStream()
+  if (!Protocol.isProtocolStream(stream) || typeof stream.open !== 'function') throw errors.badStream()
   return stream
 }
 
@@ -93,22 +98,33 @@ function attach (feed, stream, opts) {
     return stream.close(feed.discoveryKey)
   }
 
-  const peer = new Peer(feed, stream, opts)
+  const isForeign = !(stream instanceof Protocol)
+  const peer = new Peer(feed, opts, isForeign)
   const { id } = peer[INNER]
   feed[INNER].peers.set(id, peer)
   feed.peers.push(peer)
   feed.ifAvailable.wait() // until the events PeerOpen or PeerRemove
   stream.setMaxListeners(0)
-  stream.adopt(peer)
-  more(native.streamAttach(stream[INNER].handle, feed[INNER].handle, id, {
+  const spec = {
     live: peer.live,
     ack: peer.ack,
     download: peer.downloading,
     upload: peer.uploading,
     maxRequests: peer.maxRequests === DEFAULT_REQUESTS ? 0 : peer.maxRequests
-  }))
+  }
+  if (isForeign) peer.stream = foreign.attach(feed, stream, peer, spec, (halt) => afterAppends(feed, halt))
+  else {
+    peer.stream = stream.adopt(peer)
+    afterAppends(feed, () => halt(stream))
+    more(native.streamAttach(stream[INNER].handle, feed[INNER].handle, id, spec))
+  }
   feed.emit('peer-add', peer)
   feed.emit('replicating', stream)
+}
+
+// What was appended before `replicate` is replicated, though it is not written yet: the remote is not heard before.
+function afterAppends ({ [INNER]: { batcher } }, halt) {
+  if (batcher.isBusy) batcher.push([], [], halt())
 }
 
 module.exports = replicate

@@ -54,7 +54,7 @@ class Request {
     if (this.over) return
     this.reason = err
     if (this.op === 0) soon(() => this.finish(err))
-    else more(native.feedCancel(this.feed[INNER].handle, this.op, err.code, err.message))
+    else more(native.feedCancel(this.feed[INNER].handle, this.op, null, '')) // the answer will be `err`
   }
 
   // Answers in the next tick, for what never reached the core.

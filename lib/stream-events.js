@@ -8,7 +8,8 @@
 
 const INNER = require('./inner')
 const errors = require('./errors')
-const { hook } = require('./async')
+const { deliver } = require('./messages')
+const { hook, each } = require('./async')
 const { Kind, native, more } = require('./engine')
 
 const on = new Map()
@@ -26,17 +27,21 @@ on.set(Kind.Authenticate, (stream, [, , remotePublicKey]) => {
 })
 
 on.set(Kind.Handshake, (stream, [, , remotePublicKey, handshakeHash]) => {
+  stream[INNER].endHandshake()
   stream.state.remotePublicKey = remotePublicKey
   stream.state.handshakeHash = handshakeHash
   call(stream, 'onhandshake')
   stream.emit('handshake')
 })
 
-// The remote opened a feed that we have not opened here.
+// The remote opened a feed that we had not opened here. If we do so now, it has opened it after us, as far as handlers are concerned.
 on.set(Kind.DiscoveryKey, (stream, [, , discoveryKey]) => {
-  stream.channel(discoveryKey)
+  const channel = stream.channel(discoveryKey)
+  channel.remoteOpened = true
+  if (channel.opened) return
   call(stream, 'ondiscoverykey', discoveryKey)
   stream.emit('discovery-key', discoveryKey)
+  if (channel.opened && channel.handlers) handle(channel, 'onopen')
 })
 
 on.set(Kind.RemoteOpen, (stream, [, , discoveryKey]) => {
@@ -46,17 +51,62 @@ on.set(Kind.RemoteOpen, (stream, [, , discoveryKey]) => {
 
 // Both sides have it open.
 on.set(Kind.Duplex, (stream, [, , discoveryKey]) => {
-  stream.emit('duplex-channel', stream.channel(discoveryKey))
+  const channel = stream.channel(discoveryKey)
+  channel.remoteOpened = true
+  stream.emit('duplex-channel', channel)
 })
 
-on.set(Kind.ChannelClosed, (stream, [, , discoveryKey]) => {
+on.set(Kind.ChannelOpen, (stream, [, , number]) => {
+  const channel = stream[INNER].numbers.get(number)
+  if (!channel) return
+  channel.remoteOpened = true
+  if (!channel[INNER].isLate) handle(channel, 'onopen')
+})
+
+on.set(Kind.ChannelMessage, (stream, [, , number, kind, ...values]) => {
+  const channel = stream[INNER].numbers.get(number)
+  if (channel) deliver(channel.handlers, 'on', kind, values, true)
+})
+
+// `number` is 0 for a channel that was not open here. An adopted one is closed when its peer is removed.
+on.set(Kind.ChannelClosed, (stream, [, , discoveryKey, number]) => {
   const { channels } = stream[INNER]
-  const hex = discoveryKey.toString('hex')
-  const channel = channels.get(hex)
-  channels.delete(hex)
+  const channel = channels.get(discoveryKey.toString('hex'))
+  if (channel && !isAnother(channel, number)) shut(stream, channel)
   call(stream, 'onchannelclose', discoveryKey, channel ? channel.key : null)
   endIfIdle(stream)
 })
+
+// Whether the channel was opened after the one that is closed.
+function isAnother (channel, number) {
+  const inner = channel[INNER]
+  if (!channel.opened) return false
+  return inner.isAdopted || (number !== undefined && number !== inner.number)
+}
+
+// The channel is closed: nobody will find it any more.
+function shut (stream, channel) {
+  const { channels, numbers } = stream[INNER]
+  const hex = channel.discoveryKey.toString('hex')
+  if (channels.get(hex) === channel) channels.delete(hex)
+  numbers.delete(channel[INNER].number)
+  const wasOpen = channel.opened
+  channel.opened = channel.remoteOpened = false
+  if (wasOpen) handle(channel, 'onclose')
+}
+
+// The stream is destroyed, and all of it with it.
+function shutAll (stream) {
+  each([...stream[INNER].channels.values()], (channel) => {
+    shut(stream, channel)
+    call(stream, 'onchannelclose', channel.discoveryKey, channel.key)
+  })
+}
+
+function handle (channel, name) {
+  const { handlers } = channel
+  if (handlers && typeof handlers[name] === 'function') handlers[name]()
+}
 
 on.set(Kind.StreamExtensions, (stream, [, , names]) => {
   stream.remoteExtensions.update(names)
@@ -68,8 +118,8 @@ on.set(Kind.StreamExtension, (stream, [, , id, message]) => {
   stream.remoteExtensions.onmessage(id, message)
 })
 
-on.set(Kind.StreamFail, (stream, [, , code, message]) => {
-  stream.destroy(errors.create(code, message))
+on.set(Kind.StreamFail, (stream, [, , code, message, foreign]) => {
+  stream.destroy(errors.fromNative(code, message, foreign))
 })
 
 // A stream that is not live ends with its last channel, unless the application holds `prefinalize`.
@@ -85,4 +135,4 @@ function call (stream, name, ...args) {
   if (typeof stream.handlers[name] === 'function') stream.handlers[name](...args)
 }
 
-module.exports = dispatch
+module.exports = { dispatch, shut, shutAll }

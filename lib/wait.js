@@ -8,6 +8,7 @@
 const INNER = require('./inner')
 const errors = require('./errors')
 const { promised, hook } = require('./async')
+const { more, must, nextOp, soon } = require('./engine')
 
 // Runs `begin` when the feed is open, at once if it is; ends the request when it cannot be opened.
 function whenOpen (feed, request, begin) {
@@ -29,6 +30,29 @@ function attempt (request, check) {
   }
 }
 
+// Asks the core once the feed is open: `send(handle, op) -> more`, answered by `cb`. `check` may throw before.
+function asked (feed, check, send, cb) {
+  try {
+    if (check) check()
+  } catch (err) {
+    return soon(cb, err)
+  }
+  if (feed.opened && !feed.closing && !feed.closed) return begin(null)
+  feed.open(begin)
+
+  function begin (err) {
+    if (err) return cb(err)
+    const op = nextOp()
+    must(op, cb)
+    more(send(feed[INNER].handle, op))
+  }
+}
+
+// Whether a call gives up when no peer can help, or else the feed's default.
+function isIfAvailable (feed, opts) {
+  return opts && typeof opts.ifAvailable === 'boolean' ? opts.ifAvailable : feed[INNER].ifAvailable
+}
+
 // Gives the request up with `fault()` unless some peer can answer it, as soon as the peers have had time to tell.
 // The application may lengthen that time: `feed.timeouts[name]` and `feed.ifAvailable`.
 function whenAvailable (request, name, available, fault) {
@@ -39,7 +63,7 @@ function whenAvailable (request, name, available, fault) {
     else if (!available()) request.giveUp(fault())
   }
   const timeout = (cb) => feed.timeouts && feed.timeouts[name] ? feed.timeouts[name](cb) : cb(null)
-  hook(timeout, () => feed.ifAvailable.ready(decide))
+  hook(timeout, (err) => err ? request.giveUp(err) : feed.ifAvailable.ready(decide))
 }
 
 // A promise for what `start(done)` answers; `start` gives the token by which `cancel` and `undownload` find it again.
@@ -56,4 +80,4 @@ function tokenIn (value) {
   return (typeof value === 'object' && value && value[INNER]) || null
 }
 
-module.exports = { whenOpen, attempt, whenAvailable, cancellable, tokenIn }
+module.exports = { whenOpen, asked, attempt, isIfAvailable, whenAvailable, cancellable, tokenIn }

@@ -11,7 +11,7 @@ const Request = require('./request')
 const check = require('./check')
 const errors = require('./errors')
 const { native, more, nextOp } = require('./engine')
-const { whenOpen, whenAvailable, attempt, cancellable, tokenIn } = require('./wait')
+const { whenOpen, whenAvailable, isIfAvailable, attempt, cancellable, tokenIn } = require('./wait')
 
 const methods = {
   // Waits until the feed has `minLength` blocks, or one more than now. Options: minLength, ifAvailable, hash, force, timeout, signal.
@@ -63,9 +63,9 @@ const methods = {
     if (!check.isIndex(start)) return
     if (!end) end = start + 1
     for (const request of requests.values()) cancelWithin(request, start, end)
-    this.open((err) => {
-      if (!err) more(native.feedCancelRange(this[INNER].handle, start, end))
-    })
+    const cancelGets = () => more(native.feedCancelRange(this[INNER].handle, start, end))
+    if (this.opened) cancelGets()
+    else this.open((err) => { if (!err) cancelGets() })
   },
 
   // A hint that lets updates with `ifAvailable` end early: no peer has more than `length` blocks.
@@ -88,7 +88,7 @@ const methods = {
 function update (feed, request, length, opts) {
   const inner = feed[INNER]
   if (feed.length >= length) return request.answer(null)
-  const ifAvailable = typeof opts.ifAvailable === 'boolean' ? opts.ifAvailable : inner.ifAvailable
+  const ifAvailable = isIfAvailable(feed, opts)
   if (ifAvailable && feed.writable && !opts.force) return request.answer(errors.noUpdate())
   if (ifAvailable && isExpected(feed)) return request.answer(errors.expectedLength())
 

@@ -14,20 +14,23 @@ const check = require('./check')
 const errors = require('./errors')
 const { bytes, binary } = require('./codec')
 const { promised } = require('./async')
+const { beforeAppend } = require('./hooks')
 const { native, more, soon, nextOp, must } = require('./engine')
 
 const methods = {
   // Appends one value, or each of an array. cb(err, seq): the number of the first block.
   append (batch, cb) {
     if (typeof cb !== 'function') return promised(true, (done) => this.append(batch, done))
+    const { codec, batcher, hooks } = this[INNER]
+    const values = Array.isArray(batch) ? batch : [batch]
     let blocks
     try {
       checkWritable(this)
-      blocks = encode(this[INNER].codec, Array.isArray(batch) ? batch : [batch])
+      blocks = encode(codec, values)
     } catch (err) {
       return soon(cb, err)
     }
-    this[INNER].batcher.push(blocks, cb)
+    batcher.push(blocks, hooks.writes ? [...values] : null, cb)
   },
 
   // Calls back when all appends before it are done.
@@ -57,14 +60,18 @@ const methods = {
 }
 
 // Makes the feed's batcher. A batch waits for the feed to open; then it is handed over in the same call.
-function batcher (feed) {
-  return new Batcher((blocks, cb) => {
-    if (feed.opened) send(feed, blocks, cb)
-    else feed.open((err) => err ? cb(err) : send(feed, blocks, cb))
-  })
+function batcher (feed, hooks) {
+  const send = (blocks, cb) => afterOpen(feed, cb, () => sendBatch(feed, blocks, cb))
+  const check = (values, offset, cb) => afterOpen(feed, cb, () => beforeAppend(hooks, values, feed.length + offset, cb))
+  return new Batcher(send, hooks.writes ? check : null)
 }
 
-function send (feed, blocks, cb) {
+function afterOpen (feed, cb, go) {
+  if (feed.opened) go()
+  else feed.open((err) => err ? cb(err) : go())
+}
+
+function sendBatch (feed, blocks, cb) {
   if (!feed.writable && !feed.closing) return soon(cb, errors.notWritable())
   const op = nextOp()
   must(op, cb)

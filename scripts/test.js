@@ -1,11 +1,12 @@
 'use strict'
-// npm test: set-up, then every check, then one line with the count. Part of it: node scripts/test.js rust|js|interop|lint
+// npm test: set-up, then every check, then one line with the count. Part of it: node scripts/test.js rust|js|interop|v9|lint
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 const { setup, ROOT } = require('./setup')
 const { runTests } = require('./runner')
+const { testV9 } = require('./test-v9')
 
 const count = { passed: 0, failed: 0 }
 
@@ -13,9 +14,10 @@ const SUITES = {
   rust: [format, clippy, rustTests],
   js: [() => jsTests('__test__')],
   interop: [() => jsTests('__test__/interop')],
+  v9: [v9],
   lint: [format, clippy, standard, types]
 }
-SUITES.all = [format, clippy, rustTests, () => jsTests('__test__'), () => jsTests('__test__/interop'), standard, types]
+SUITES.all = [format, clippy, rustTests, () => jsTests('__test__'), () => jsTests('__test__/interop'), v9, standard, types]
 
 main(process.argv[2] || 'all').catch((err) => {
   console.error(err)
@@ -52,6 +54,14 @@ function rustTests () {
 async function jsTests (dir) {
   const files = fs.readdirSync(path.join(ROOT, dir)).filter((name) => name.endsWith('.test.js')).sort()
   const result = await runTests(files.map((name) => path.join(ROOT, dir, name)))
+  count.passed += result.passed
+  count.failed += result.failed
+  return result.failed === 0 && result.passed > 0
+}
+
+// The suite that hypercore 9 ships.
+function v9 () {
+  const result = testV9()
   count.passed += result.passed
   count.failed += result.failed
   return result.failed === 0 && result.passed > 0

@@ -1,0 +1,110 @@
+/*
+ * Stream flow: bytes between a stream and the core.
+ *
+ * ```text
+ * feed: a chunk from the remote -> the core, a slice at a time; held until 'Drained' when the core has enough
+ * pump: the core -> the readable side, as long as there is room; 'Readable' says when there is more
+ * ```
+ * Both give way to the event loop once a millisecond.
+ *
+ * Invariant: the core gets the bytes in order, and no more of them before it said 'Drained'.
+ */
+'use strict'
+
+const INNER = require('./inner')
+const errors = require('./errors')
+const { native, more, late, hold, release } = require('./engine')
+
+// Bytes handed to the core at a time, and how much work they are, in events.
+const SLICE = 65536
+const WEIGHT = 16
+
+// What we were piped to is closed. If the remote had ended properly, what it sent is still taken in, and what we have to say goes nowhere.
+function closedAtEnd (stream) {
+  if (stream.readableEnded || stream.destroyed) return
+  if (stream.writableEnded) stream.resume()
+  else stream.destroy(errors.writableClosed())
+}
+
+// Pushes what there is to send, as long as there is room.
+function pump (stream) {
+  const inner = stream[INNER]
+  if (inner.pumping || !inner.reading || stream.destroyed || stream.readableEnded) return
+  inner.pumping = true
+  let chunk = null
+  while (inner.reading && !stream.destroyed) {
+    if (late(weight(chunk))) {
+      setImmediate(() => {
+        inner.pumping = false
+        pump(stream)
+      })
+      return
+    }
+    chunk = native.streamRead(inner.handle)
+    if (chunk === null) break
+    stream.bytesSent += chunk.length
+    if (stream.keepAlive !== null) stream.keepAlive.refresh()
+    inner.reading = stream.push(chunk)
+  }
+  inner.pumping = false
+  if (inner.reading && inner.ending && !stream.destroyed) {
+    inner.reading = false
+    stream.push(null)
+  }
+}
+
+// Hands `chunk` from `offset` on to the core, a slice at a time.
+function feed (stream, chunk, offset, cb) {
+  const inner = stream[INNER]
+  while (offset < chunk.length) {
+    if (stream.destroyed) return cb(null)
+    if (inner.halts > 0) {
+      inner.halted = () => feed(stream, chunk, offset, cb)
+      return
+    }
+    if (late(weight(chunk))) {
+      setImmediate(feed, stream, chunk, offset, cb)
+      return
+    }
+    const slice = chunk.length <= SLICE ? chunk : chunk.subarray(offset, offset + SLICE)
+    const flags = native.streamWrite(inner.handle, slice)
+    more((flags & 1) !== 0)
+    offset += slice.length
+    if ((flags & 2) !== 0) {
+      inner.held = () => feed(stream, chunk, offset, cb)
+      return hold()
+    }
+  }
+  cb(null)
+}
+
+function weight (chunk) {
+  return chunk === null ? 1 : 1 + WEIGHT * Math.min(1, chunk.length / SLICE)
+}
+
+function drained (stream) {
+  const inner = stream[INNER]
+  if (inner.held === null) return
+  const go = inner.held
+  inner.held = null
+  release()
+  go()
+}
+
+// Takes nothing in until the function that this gives is called.
+function halt (stream) {
+  const inner = stream[INNER]
+  inner.halts++
+  return () => {
+    if (--inner.halts === 0) resume(stream)
+  }
+}
+
+function resume (stream) {
+  const inner = stream[INNER]
+  const go = inner.halted
+  inner.halted = null
+  if (go !== null) go()
+}
+
+module.exports = { SLICE, pump, feed, drained, halt, resume, closedAtEnd }
