@@ -24,6 +24,8 @@ mod recover;
 mod seek;
 mod serve;
 mod tell;
+#[cfg(test)]
+mod tests;
 mod truncate;
 
 use std::sync::Arc;

@@ -16,6 +16,8 @@ mod foresight;
 mod inbox;
 mod peer;
 mod schedule;
+#[cfg(test)]
+mod tests;
 mod waiting;
 mod wants;
 
