@@ -245,13 +245,11 @@ pub struct Outline {
     pub index: u64,
     /// Bytes of its value; None for a hash.
     pub size: Option<usize>,
-    /// It rested on other answers.
-    pub relied: bool,
 }
 
 impl From<&Answer> for Outline {
     fn from(answer: &Answer) -> Self {
         let size = answer.value.as_ref().map(Bytes::len);
-        Self { peer: answer.peer, index: answer.index, size, relied: answer.relies }
+        Self { peer: answer.peer, index: answer.index, size }
     }
 }

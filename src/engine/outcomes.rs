@@ -186,7 +186,7 @@ impl World {
             Err(error) => {
                 for outline in answers {
                     if let Some(slot) = self.feeds.get_mut(&id) {
-                        slot.replicator.refused(outline.peer, outline.index, outline.size.is_none(), outline.relied);
+                        slot.replicator.refused(outline.index, outline.size.is_none());
                     }
                     self.fail_peer(id, outline.peer, &Failure::from(&error));
                 }

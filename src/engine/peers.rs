@@ -192,13 +192,12 @@ impl World {
     pub(super) fn kept(&mut self, feed: u64, answers: &[Outline], report: PutReport) {
         let Some(slot) = self.feeds.get_mut(&feed) else { return };
         let mut faults = Vec::new();
-        for (Outline { peer, index, size, relied }, result) in answers.iter().zip(&report.results) {
+        for (Outline { peer, index, size }, result) in answers.iter().zip(&report.results) {
             match result {
                 Ok(()) => slot.replicator.stored(*peer, *index, *size),
                 Err(error) => {
-                    if slot.replicator.refused(*peer, *index, size.is_none(), *relied) {
-                        faults.push((*peer, Failure::from(error)));
-                    }
+                    slot.replicator.refused(*index, size.is_none());
+                    faults.push((*peer, Failure::from(error)));
                 }
             }
         }

@@ -25,7 +25,12 @@ impl World {
         if let Some(peer_state) = slot.replicator.peer_mut(peer) {
             peer_state.uploads.push_back(request);
         }
-        match slot.channels.get(&peer).map(ChannelPlace::stream) {
+        self.mark_dirty(feed, peer);
+    }
+
+    /// There may be more to answer for a peer.
+    fn mark_dirty(&mut self, feed: u64, peer: PeerId) {
+        match self.feeds.get(&feed).and_then(|slot| slot.channels.get(&peer)).map(ChannelPlace::stream) {
             Some(Some(stream)) => drop(self.dirty_streams.insert(stream)),
             Some(None) => drop(self.dirty_feeds.insert(feed)),
             None => {}
@@ -130,9 +135,7 @@ impl World {
         if let Some(state) = slot.replicator.peer_mut(peer) {
             state.is_serving = false;
         }
-        if let Some(stream) = slot.channels.get(&peer).and_then(ChannelPlace::stream) {
-            self.dirty_streams.insert(stream);
-        }
+        self.mark_dirty(feed, peer);
         let mut again = Vec::new();
         for (request, answer) in answers {
             match answer {

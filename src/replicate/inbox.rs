@@ -22,7 +22,7 @@ impl Replicator {
             }
             Message::Cancel { index, .. } => self.outputs.push_back(Output::Unserve(id, index)),
             Message::Data { index, value, nodes, signature } => {
-                self.on_data(local, Answer { peer: id, index, value, nodes, signature, relies: false });
+                self.on_data(local, Answer { peer: id, index, value, nodes, signature });
             }
             Message::Extension { id: number, payload } => {
                 self.outputs.push_back(Output::Extension(id, number, payload));
@@ -46,7 +46,6 @@ impl Replicator {
         if !uploading {
             let dropped = std::mem::take(&mut peer.inflight);
             peer.asked.clear();
-            peer.foresight.clear();
             peer.wanted.clear();
             if peer.wants_inflight > 0 {
                 self.outputs.push_back(Output::Guard(-peer.wants_inflight));
@@ -92,14 +91,13 @@ impl Replicator {
     }
 
     /// Only answers to our own requests are looked at; the rest cannot hurt and is dropped, or kept if it was invited.
-    fn on_data(&mut self, local: Local<'_>, mut answer: Answer) {
+    fn on_data(&mut self, local: Local<'_>, answer: Answer) {
         let ask = Ask { index: answer.index, hash: answer.value.is_none() };
         let Some(peer) = self.peers.get_mut(&answer.peer) else { return };
         let Some(taken) = peer.take_inflight(ask) else { return self.on_push(local, answer) };
         if let Some(value) = &answer.value {
             peer.note_size(value.len());
         }
-        answer.relies = taken.relies;
         if taken.ask != ask {
             self.release(taken.ask);
         }

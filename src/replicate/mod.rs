@@ -12,7 +12,6 @@
 //! Source: hypercore@9.12.0 lib/replicate.js.
 
 mod ending;
-mod foresight;
 mod inbox;
 mod peer;
 mod schedule;
@@ -85,8 +84,6 @@ pub struct Answer {
     pub nodes: Vec<Node>,
     /// The signature, if the proof reaches the roots.
     pub signature: Option<SignatureBytes>,
-    /// It rests on other answers: if it does not verify, that need not be the remote's fault.
-    pub relies: bool,
 }
 
 /// What a remote may not say; its fault.
@@ -301,14 +298,9 @@ impl Replicator {
         }
     }
 
-    /// An answer could not be kept; the block may be asked for again. True if that was the remote's fault.
-    pub fn refused(&mut self, peer: PeerId, index: u64, hash: bool, relied: bool) -> bool {
-        let ask = Ask { index, hash };
-        self.release(ask);
-        if let Some(peer) = self.peers.get_mut(&peer).filter(|_| relied) {
-            peer.foresight.fail(ask);
-        }
-        !relied
+    /// An answer could not be kept; the block may be asked for again.
+    pub fn refused(&mut self, index: u64, hash: bool) {
+        self.release(Ask { index, hash });
     }
 
     fn release(&mut self, ask: Ask) {

@@ -2,11 +2,9 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::foresight::Foresight;
 use super::{Ask, Request};
 use crate::log::haves::Haves;
 use crate::log::tree::RemoteTree;
-use crate::math::flat::NodeIndex;
 use crate::wire::Message;
 
 /// How many requests a peer may be given at first; stock's fixed number.
@@ -51,16 +49,12 @@ pub struct PeerStats {
 }
 
 /// A request of ours that has no answer yet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Inflight {
     pub ask: Ask,
     pub bytes: u64,
     pub sent: u64,
     pub is_late: bool,
-    /// Nodes that the answer will bring.
-    pub brings: Vec<NodeIndex>,
-    /// The answer rests on others that were on their way.
-    pub relies: bool,
 }
 
 /// One remote on one feed.
@@ -82,7 +76,6 @@ pub struct Peer {
     pub(super) wants_inflight: i32,
     pub(super) inflight: VecDeque<Inflight>,
     pub(super) asked: HashSet<Ask>,
-    pub(super) foresight: Foresight,
     pub(super) cursors: HashMap<u64, u64>,
     /// Since when, in milliseconds, requests wait and no answer comes.
     pub(super) silent_since: Option<u64>,
@@ -118,7 +111,6 @@ impl Peer {
             wants_inflight: 0,
             inflight: VecDeque::new(),
             asked: HashSet::new(),
-            foresight: Foresight::default(),
             cursors: HashMap::new(),
             silent_since: None,
             window: options.max_requests.unwrap_or(FIRST_WINDOW),
@@ -186,8 +178,6 @@ impl Peer {
         let was_full = !self.has_room(false);
         let taken = self.inflight.remove(place)?;
         self.silent_since = None;
-        self.foresight.note(place == 0 || taken.is_late);
-        self.foresight.settle(&taken.brings);
         self.asked.remove(&taken.ask);
         if was_full && !taken.is_late {
             self.widen();
@@ -198,10 +188,9 @@ impl Peer {
     /// Takes back a request; an answer that comes all the same was not asked for. False if it was not made.
     pub(super) fn unask(&mut self, ask: Ask) -> bool {
         let place = self.inflight.iter().position(|inflight| inflight.ask == ask);
-        let Some(taken) = place.and_then(|place| self.inflight.remove(place)) else { return false };
+        let taken = place.and_then(|place| self.inflight.remove(place));
         self.asked.remove(&ask);
-        self.foresight.settle(&taken.brings);
-        true
+        taken.is_some()
     }
 
     /// Changes after how long a silence the stream ends.

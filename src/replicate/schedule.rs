@@ -3,10 +3,10 @@
 //! In this order: blocks that somebody waits for, lengths, seeks, then ranges, where each goes on from where it left
 //! off. When several peers share a range each begins at a place of its own, so that they do not meet at once.
 
-use super::foresight::Foreseen;
 use super::peer::{Inflight, Peer};
 use super::waiting::{Range, Selection};
 use super::{Ask, GIVEN_UP_AFTER, LATE_AFTER, Local, Output, PeerId, Replicator};
+use crate::log::tree;
 use crate::math::flat::BlockIndex;
 use crate::wire::Message;
 
@@ -43,12 +43,11 @@ impl Replicator {
                     late.push(inflight.ask);
                 }
             }
-            let (asked, foresight) = (&mut peer.asked, &mut peer.foresight);
+            let asked = &mut peer.asked;
             peer.inflight.retain(|inflight| {
                 let is_given_up = now.saturating_sub(inflight.sent) >= GIVEN_UP_AFTER;
                 if is_given_up {
                     asked.remove(&inflight.ask);
-                    foresight.settle(&inflight.brings);
                 }
                 !is_given_up
             });
@@ -72,11 +71,11 @@ impl Replicator {
 
     fn request(&mut self, now: u64, local: Local<'_>, id: PeerId, peer: &mut Peer, pick: Pick) {
         let Pick { ask, bytes } = pick;
-        let Foreseen { digest, brings, relies } = peer.foresee(local, ask, bytes);
         self.reserved.insert(ask, id);
         peer.asked.insert(ask);
-        peer.inflight.push_back(Inflight { ask, bytes, sent: now, is_late: false, brings, relies });
-        let request = Message::Request { index: ask.index, bytes, hash: ask.hash, nodes: digest };
+        peer.inflight.push_back(Inflight { ask, bytes, sent: now, is_late: false });
+        let nodes = tree::digest(local.bitfield, BlockIndex(ask.index));
+        let request = Message::Request { index: ask.index, bytes, hash: ask.hash, nodes };
         self.outputs.push_back(Output::Send(id, request));
     }
 
@@ -118,7 +117,12 @@ impl Replicator {
 
     fn pick_seek(&mut self, id: PeerId, peer: &Peer, local: Local<'_>) -> Option<Pick> {
         let reserved = &self.reserved;
-        self.waiting.seeks.iter_mut().filter(|seek| seek.asked.is_none()).find_map(|seek| {
+        let is_tried = |bytes| peer.inflight.iter().any(|inflight| inflight.is_late && inflight.bytes == bytes);
+        let mut seeks = self.waiting.seeks.iter_mut();
+        seeks.find_map(|seek| {
+            if seek.asked.is_some() || is_tried(seek.wait.bytes) {
+                return None;
+            }
             let end = seek.wait.end.unwrap_or(u64::MAX);
             let is_free = |ask: &Ask| !reserved.contains_key(ask) && !peer.asked.contains(ask);
             let index = next_candidate(peer, local, seek.wait.start, end, seek.wait.hash, is_free)?;
