@@ -23,7 +23,8 @@ const dispatch = require('./lib/events')
 const flags = require('./lib/flags')
 const replicate = require('./lib/replicate')
 const storages = require('./lib/storage')
-const summary = require('./lib/inspect')
+const { summary } = require('./lib/inspect')
+const pending = require('./lib/pending')
 const ReadStream = require('./lib/read-stream')
 const WriteStream = require('./lib/write-stream')
 const read = require('./lib/read')
@@ -209,6 +210,11 @@ function stats (feed) {
     peers: feed.peers.map((peer) => peer.stats),
     totals: { downloadedBlocks, downloadedBytes, uploadedBlocks, uploadedBytes }
   }
+}
+
+// What waits for peers, for how long, and why.
+Hypercore.prototype.pending = function () {
+  return pending(this)
 }
 
 // ## Peers

@@ -31,10 +31,14 @@ alias(text('utf-8'), 'utf-8', 'utf8')
 alias(text('ucs2'), 'ucs2', 'ucs-2')
 alias(text('utf16le'), 'utf16le', 'utf16-le')
 
-// The codec for a name or an object with `encode` and `decode`.
+// The codec for a name or an object with `decode`, and `encode` if it is to write more than bytes.
 function codec (encoding) {
-  if (typeof encoding === 'object' && encoding && encoding.encode && encoding.decode) return encoding
+  if (typeof encoding === 'object' && encoding && encoding.decode) return encoding.encode ? encoding : reader(encoding)
   return named.get(encoding) || binary
+}
+
+function reader (encoding) {
+  return { encode: bytes, decode: (buffer) => encoding.decode(buffer) }
 }
 
 // The same for a feed's values.

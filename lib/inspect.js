@@ -22,4 +22,4 @@ function short (value) {
   return hex.length > 8 ? hex.slice(0, 6) + '..' + hex.slice(-2) : hex
 }
 
-module.exports = summary
+module.exports = { summary, short }

@@ -30,7 +30,7 @@ const methods = {
         decode(codec, block, (...args) => soon(cb, ...args))
         return tokenOf(opts)
       }
-      const request = new Request(this, 'get', opts, kept(this, cache, index, decoded(codec, cb)))
+      const request = new Request(this, 'get', { index }, opts, kept(this, cache, index, decoded(codec, cb)))
       getLater(this, request, index, opts)
       return request.token
     }
@@ -43,12 +43,12 @@ const methods = {
         return tokenOf(opts)
       }
       more(result)
-      const request = new Request(this, 'get', opts, decoded(codec, cb))
+      const request = new Request(this, 'get', { index }, opts, decoded(codec, cb))
       waitForBlock(request, op, index, opts)
       return request.token
     }
 
-    const request = new Request(this, 'get', opts, decoded(codec, cb))
+    const request = new Request(this, 'get', { index }, opts, decoded(codec, cb))
     getLater(this, request, index, opts)
     return request.token
   },
@@ -59,7 +59,7 @@ const methods = {
     if (typeof cb !== 'function') return cancellable(false, (done) => this.getBatch(start, end, opts, done))
 
     const codec = codecOf(this, opts)
-    const request = new Request(this, 'getBatch', opts, (err, blocks) => err ? cb(err) : decodeAll(codec, blocks, cb))
+    const request = new Request(this, 'getBatch', { start, end }, opts, (err, blocks) => err ? cb(err) : decodeAll(codec, blocks, cb))
     attempt(request, () => check.range(start, end))
     whenOpen(this, request, () => getBatch(this, request, start, end, opts))
     return request.token
@@ -115,17 +115,15 @@ const methods = {
     }
     const { start = 0, end = -1, wait, hash } = opts || {}
     const ifAvailable = isIfAvailable(this, opts)
-    const request = new Request(this, 'seek', opts, cb)
+    const request = new Request(this, 'seek', { bytes, start, end: end || -1 }, opts, cb)
     attempt(request, () => {
       check.index(bytes)
       if (!check.isIndex(start) || (end !== -1 && !check.isIndex(end))) throw errors.badRange()
     })
-    request.start = start
-    request.end = end || -1
     whenOpen(this, request, () => {
       const { handle } = this[INNER]
       const op = nextOp()
-      more(native.feedSeek(handle, op, bytes, start, request.end, wait !== false, hash !== false))
+      more(native.feedSeek(handle, op, bytes, start, request.what.end, wait !== false, hash !== false))
       request.waits(op, bytes <= this.byteLength && native.feedHas(handle, 0, this.length))
       if (ifAvailable) whenAvailable(request, 'get', () => native.feedSeekAvailable(handle, op), errors.seekNotAvailable)
     })
@@ -155,7 +153,7 @@ function getPromise (feed, index, opts) {
   }
   more(result)
   return cancellable(false, (done) => {
-    const request = new Request(feed, 'get', opts, decoded(codec, done))
+    const request = new Request(feed, 'get', { index }, opts, decoded(codec, done))
     waitForBlock(request, op, index, opts)
     return request.token
   })
@@ -219,8 +217,6 @@ function getBatch (feed, request, start, end, opts) {
   }
   if (opts && opts.wait === false) return request.answer(errors.notDownloaded())
 
-  request.start = start
-  request.end = end
   more(native.feedDownload(handle, op, start, end, false, false, null))
   request.waits(op, false, (err) => {
     if (err) return request.finish(err)

@@ -16,16 +16,17 @@ const errors = require('./errors')
 const { native, more, soon, must, mayWait } = require('./engine')
 
 class Request {
-  // `opts` may have `cancel` (a symbol), `signal`, `timeout`. `kind` is the name of the method.
-  constructor (feed, kind, opts, callback) {
+  // `opts` may have `cancel` (a symbol), `signal`, `timeout`. `kind` is the name of the method, `what` its arguments by name.
+  constructor (feed, kind, what, opts, callback) {
     const { requests } = feed[INNER]
     this.feed = feed
     this.kind = kind
+    this.what = what
+    this.since = performance.now()
+    this.isLocal = false
     this.callback = callback
     this.token = freeToken(requests, opts)
     this.ifAvailable = false
-    this.start = 0
-    this.end = -1
     this.op = 0
     this.done = false
     this.reason = null
@@ -44,6 +45,7 @@ class Request {
   // The core has it under number `op`. `local`: the answer does not depend on peers, so it must come.
   waits (op, local, answer = (...args) => this.finish(...args)) {
     this.op = op
+    this.isLocal = local
     if (local) must(op, answer)
     else mayWait(this.feed, op, answer)
     if (this.timeout > 0) this.timer = setTimeout(() => this.giveUp(errors.timeout()), this.timeout)

@@ -21,11 +21,14 @@ const methods = {
     if (typeof opts === 'number') opts = { minLength: opts }
     opts = opts || {}
     const { minLength = -1 } = opts
-    const request = new Request(this, 'update', opts, (err) => cb(err))
+    const request = new Request(this, 'update', { length: minLength }, opts, (err) => cb(err))
     attempt(request, () => {
-      if (minLength !== -1 && !check.isIndex(minLength)) throw errors.badLength()
+      if (minLength !== -1) check.length(minLength)
     })
-    whenOpen(this, request, () => update(this, request, minLength === -1 ? this.length + 1 : minLength, opts))
+    whenOpen(this, request, () => {
+      if (minLength === -1) request.what.length = this.length + 1
+      update(this, request, request.what.length, opts)
+    })
     return request.token
   },
 
@@ -47,7 +50,7 @@ const methods = {
     const wanted = selection(range)
     if (isSame(wanted, ALL)) return native.feedStop(this[INNER].handle)
     for (const request of requests.values()) {
-      if (request.kind === 'download' && isSame(request.selection, wanted)) return request.giveUp(errors.downloadCancelled())
+      if (request.kind === 'download' && isSame(request.what, wanted)) return request.giveUp(errors.downloadCancelled())
     }
   },
 
@@ -121,19 +124,19 @@ function eagerUpdate (feed) {
 const ALL = { start: 0, end: -1, hash: false, linear: false, blocks: null }
 
 function download (feed, range, cb) {
-  const request = new Request(feed, 'download', typeof range === 'object' ? range : null, (err) => cb(err))
+  const wanted = selection(range)
+  const request = new Request(feed, 'download', wanted, typeof range === 'object' ? range : null, (err) => cb(err))
   attempt(request, () => {
-    request.selection = selection(range)
-    checkSelection(request.selection)
+    checkSelection(wanted)
     if (!feed.readable) throw errors.closed()
   })
   whenOpen(feed, request, () => {
-    const { start, end, linear, hash, blocks } = request.selection
+    const { start, end, linear, hash, blocks } = wanted
     const op = nextOp()
     more(native.feedDownload(feed[INNER].handle, op, start, end, linear, hash, blocks))
     request.waits(op, false)
   })
-  return Object.defineProperty({ ...request.selection, callback: cb }, INNER, { value: request.token })
+  return Object.defineProperty({ ...wanted, callback: cb }, INNER, { value: request.token })
 }
 
 function downloadPromise (feed, range) {
@@ -171,8 +174,8 @@ function isSame (a, b) {
 
 function cancelWithin (request, start, end) {
   if (request.kind === 'get' || request.kind === 'update') return // the core knows which
-  const range = request.selection || request
-  if (range.end === -1 || range.start < start || range.end > end) return
+  const { what } = request
+  if (what.end === -1 || what.start < start || what.end > end) return
   request.giveUp(request.kind === 'seek' ? errors.requestCancelled() : errors.downloadCancelled())
 }
 

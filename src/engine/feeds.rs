@@ -4,7 +4,7 @@
 //! append, answers, clear, close -> writes (one at a time) -> Feed        reads run at once
 //! ```
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -72,7 +72,7 @@ pub(super) struct FeedSlot {
     pub is_closed: bool,
     /// Until then changes are done on a worker: the device was slow.
     pub slow_until: u64,
-    pub channels: HashMap<PeerId, ChannelPlace>,
+    pub channels: BTreeMap<PeerId, ChannelPlace>,
     pub tells_downloads: bool,
     pub tells_uploads: bool,
     pub totals: [u64; 4],
@@ -102,7 +102,7 @@ impl FeedSlot {
             is_changing: false,
             is_closed: false,
             slow_until: 0,
-            channels: HashMap::new(),
+            channels: BTreeMap::new(),
             tells_downloads: false,
             tells_uploads: false,
             totals: [0; 4],

@@ -1,6 +1,6 @@
 //! Streams of the world: chunks in, chunks out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::BytesMut;
 
@@ -62,7 +62,7 @@ impl ChannelPlace {
 pub(super) struct StreamSlot {
     pub protocol: Protocol,
     pub timeout: Option<u64>,
-    pub peers: HashMap<LocalId, (u64, PeerId)>,
+    pub peers: BTreeMap<LocalId, (u64, PeerId)>,
     /// JavaScript knows that bytes wait.
     pub is_told: bool,
     /// JavaScript waits for its chunk to be consumed.
@@ -77,7 +77,7 @@ impl World {
         let slot = StreamSlot {
             protocol,
             timeout: options.timeout,
-            peers: HashMap::new(),
+            peers: BTreeMap::new(),
             is_told: false,
             is_held: false,
             is_authenticating: false,

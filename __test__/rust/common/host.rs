@@ -148,8 +148,15 @@ impl Host {
     pub fn connect(&mut self, initiator: bool, ack: bool, max_requests: Option<usize>, dice: &mut Dice) -> u64 {
         let stream = self.number();
         let handle = StreamHandle::new(&self.engine, stream, stream_options(initiator, dice));
-        let options =
-            PeerOptions { live: true, ack, downloading: true, uploading: true, timeout: None, max_requests, seed: dice.next() };
+        let options = PeerOptions {
+            live: true,
+            ack,
+            downloading: true,
+            uploading: true,
+            timeout: None,
+            max_requests,
+            seed: dice.next(),
+        };
         handle.attach(&self.feed, AttachOptions { peer: stream, options });
         self.streams.insert(stream, handle);
         self.absorb();
