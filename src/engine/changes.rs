@@ -18,8 +18,10 @@ use crate::replicate::{Answer, PeerId};
 
 /// Writes of more bytes than this are done on a worker: hashing them would hold the thread too long.
 const BIG: usize = 256 * 1024;
-/// The same for what remotes sent, in bytes: there a worker pays earlier, for the thread has their next bytes to read.
-const BIG_ANSWERS: usize = 48 * 1024;
+/// The same for what remotes sent, where the blocks are large, in bytes: the thread has their next bytes to read.
+const BIG_ANSWERS: usize = 60 * 1024;
+/// What a large block is, in bytes. Many small ones cost more to hand over than to hash.
+const LARGE: usize = 16 * 1024;
 /// A change that holds the thread for longer than this, in microseconds, shows a slow device.
 const SLOW: u64 = 4_000;
 /// Then changes go to a worker for so many milliseconds.
@@ -145,7 +147,8 @@ impl World {
         }
         let size: usize = answers.iter().filter_map(|answer| answer.value.as_ref()).map(Bytes::len).sum();
         let outlines = answers.iter().map(Outline::from).collect();
-        let is_big = self.is_for_worker(id, &log, size + (BIG - BIG_ANSWERS));
+        let is_early = size >= BIG_ANSWERS && size / answers.len().max(1) >= LARGE;
+        let is_big = self.is_for_worker(id, &log, if is_early { BIG + 1 } else { size });
         self.run(id, is_big, async move {
             let result = log.put(answers.into_iter().map(put_of).collect()).await;
             Completion::Stored { feed: id, answers: outlines, result }

@@ -57,6 +57,13 @@ pub(super) struct Inflight {
     pub is_late: bool,
 }
 
+/// A peer's two places in a span: scouts go ahead, the others follow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor {
+    pub scout: u64,
+    pub next: u64,
+}
+
 /// One remote on one feed.
 pub struct Peer {
     pub(super) options: PeerOptions,
@@ -76,7 +83,8 @@ pub struct Peer {
     pub(super) wants_inflight: i32,
     pub(super) inflight: VecDeque<Inflight>,
     pub(super) asked: HashSet<Ask>,
-    pub(super) cursors: HashMap<u64, u64>,
+    /// Where it goes on in each selection.
+    pub(super) cursors: HashMap<u64, Cursor>,
     /// Since when, in milliseconds, requests wait and no answer comes.
     pub(super) silent_since: Option<u64>,
     window: usize,

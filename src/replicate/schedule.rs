@@ -3,12 +3,17 @@
 //! In this order: blocks that somebody waits for, lengths, seeks, then ranges, where each goes on from where it left
 //! off. When several peers share a range each begins at a place of its own, so that they do not meet at once.
 
-use super::peer::{Inflight, Peer};
+use super::peer::{Cursor, Inflight, Peer};
 use super::waiting::{Range, Selection};
 use super::{Ask, GIVEN_UP_AFTER, LATE_AFTER, Local, Output, PeerId, Replicator};
 use crate::log::tree;
 use crate::math::flat::BlockIndex;
 use crate::wire::Message;
+
+/// Blocks that are neighbours enough to share most of a proof.
+const FAMILY: u64 = 8;
+/// How far scouts may be ahead, in blocks.
+const STRETCH: u64 = 512;
 
 /// A request about to be made.
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +156,7 @@ impl Replicator {
 }
 
 impl Selection {
-    /// From this peer's place in the span to the end, then from the start to that place.
+    /// From this peer's place in the span to the end, then once more from the start.
     fn next_in_span(
         &mut self,
         peer: &mut Peer,
@@ -165,12 +170,20 @@ impl Selection {
             self.floor = local.bitfield.next_unset(self.floor, end)?;
         }
         let first = if is_shared && !linear { self.place_for(peer) } else { self.floor };
-        let cursor = peer.cursors.get(&self.number).copied().unwrap_or(first).max(self.floor);
+        let mut cursor = peer.cursors.get(&self.number).copied().unwrap_or(Cursor { scout: first, next: first });
         let is_free = |ask: &Ask| !is_reserved(ask) && !peer.asked.contains(ask);
-        let index = next_candidate(peer, local, cursor, end, hash, is_free)
-            .or_else(|| next_candidate(peer, local, self.floor, cursor, hash, is_free))?;
-        peer.cursors.insert(self.number, index + 1);
-        Some(Ask { index, hash })
+        let mut index = None;
+        if !linear && !hash {
+            index = next_scout(peer, local, &mut cursor, end, is_free);
+        }
+        if index.is_none() {
+            let next = cursor.next.max(self.floor);
+            index = next_candidate(peer, local, next, end, hash, is_free)
+                .or_else(|| next_candidate(peer, local, self.floor, next, hash, is_free));
+            cursor.next = index? + 1;
+        }
+        peer.cursors.insert(self.number, cursor);
+        index.map(|index| Ask { index, hash })
     }
 
     /// A place between the first missing block and the remote's end, thrown once for each peer.
@@ -178,6 +191,29 @@ impl Selection {
         let room = peer.remote_len.saturating_sub(self.floor);
         self.floor + peer.options.seed.checked_rem(room).unwrap_or(0)
     }
+}
+
+/// One block of every eight goes ahead, by up to a stretch. Its proof brings the nodes that the other seven share, so
+/// that they, asked for when it is here, need about one node each; blocks in plain order, many at a time, would each
+/// bring the whole way to the root.
+fn next_scout(
+    peer: &Peer,
+    local: Local<'_>,
+    cursor: &mut Cursor,
+    end: u64,
+    is_free: impl Fn(&Ask) -> bool + Copy,
+) -> Option<u64> {
+    let limit = ((cursor.next / STRETCH + 2) * STRETCH).min(end);
+    let mut at = cursor.scout.max(cursor.next).next_multiple_of(FAMILY);
+    while at < limit {
+        at = next_candidate(peer, local, at, limit, false, is_free).unwrap_or(limit);
+        cursor.scout = at + 1;
+        if at.is_multiple_of(FAMILY) && at < limit {
+            return Some(at);
+        }
+        at = at.next_multiple_of(FAMILY);
+    }
+    None
 }
 
 /// The first block in `from..end` that the peer has, we lack, and `is_free` allows.
