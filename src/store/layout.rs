@@ -83,6 +83,18 @@ pub struct PerFile<T> {
 }
 
 impl<T> PerFile<T> {
+    /// Makes the value of each file.
+    pub fn make(mut make: impl FnMut(File) -> T) -> Self {
+        Self {
+            key: make(File::Key),
+            secret_key: make(File::SecretKey),
+            tree: make(File::Tree),
+            data: make(File::Data),
+            bitfield: make(File::Bitfield),
+            signatures: make(File::Signatures),
+        }
+    }
+
     /// The value of one file.
     pub const fn of(&self, file: File) -> &T {
         match file {

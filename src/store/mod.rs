@@ -14,6 +14,8 @@ pub mod io;
 pub mod layout;
 pub mod mailbox;
 pub mod memory;
+#[cfg(feature = "random-access")]
+pub mod random_access;
 pub mod record;
 pub mod storage;
 
