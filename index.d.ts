@@ -7,7 +7,8 @@
 /// <reference types="node" />
 
 import { EventEmitter } from 'events'
-import { Duplex, Readable, Writable } from 'stream'
+import { Readable, Writable } from 'stream'
+import * as Types from './lib/protocol-types'
 
 declare function Hypercore (storage: Hypercore.Storage, opts: Hypercore.Options<Buffer> & { valueEncoding?: 'binary' }): Hypercore<Buffer>
 declare function Hypercore (storage: Hypercore.Storage, key: Hypercore.Key | null | undefined, opts: Hypercore.Options<Buffer> & { valueEncoding?: 'binary' }): Hypercore<Buffer>
@@ -40,6 +41,7 @@ declare class Hypercore<T = Buffer> extends EventEmitter {
   readable: boolean
   downloading: boolean
   uploading: boolean
+  allowPush: boolean
   maxRequests: number
   noiseKeyPair: Hypercore.KeyPair
   readonly peers: Hypercore.Peer[]
@@ -96,6 +98,37 @@ declare class Hypercore<T = Buffer> extends EventEmitter {
   seek (bytes: number, cb: Hypercore.SeekCallback): symbol
   seek (bytes: number, opts: Hypercore.SeekOptions | null | undefined, cb: Hypercore.SeekCallback): symbol
 
+  /** The node over one block. */
+  getBlockInfo (index: number): Promise<Hypercore.Node>
+  getBlockInfo (index: number, cb: Hypercore.Callback<Hypercore.Node>): void
+  /** The nodes that cover the blocks up to and with `index`. */
+  rootHashes (index: number): Promise<Hypercore.Node[]>
+  rootHashes (index: number, cb: Hypercore.Callback<Hypercore.Node[]>): void
+  /** The first signature that covers a block; the last one without an index. */
+  signature (index?: number | null): Promise<Hypercore.Signature>
+  signature (cb: Hypercore.Callback<Hypercore.Signature>): void
+  signature (index: number | null | undefined, cb: Hypercore.Callback<Hypercore.Signature>): void
+  verify (index: number, signature: Uint8Array): Promise<true>
+  verify (index: number, signature: Uint8Array, cb: Hypercore.Callback<true>): void
+  proof (index: number, opts?: Hypercore.ProofOptions | null): Promise<Hypercore.Proof>
+  proof (index: number, cb: Hypercore.Callback<Hypercore.Proof>): void
+  proof (index: number, opts: Hypercore.ProofOptions | null | undefined, cb: Hypercore.Callback<Hypercore.Proof>): void
+  /** Keeps a proven block; with null only its proof. */
+  put (index: number, data: T | Hypercore.Block | null, proof: Hypercore.ProofLike): Promise<void>
+  put (index: number, data: T | Hypercore.Block | null, proof: Hypercore.ProofLike, cb: Hypercore.Done): void
+  /** Which nodes around a block are here: an option of `proof`. */
+  digest (index: number): number
+  audit (): Promise<Hypercore.AuditReport>
+  audit (cb: Hypercore.Callback<Hypercore.AuditReport>): void
+  /** Forks a feed that was shared, if it is appended to later. */
+  truncate (length: number): Promise<void>
+  truncate (length: number, cb: Hypercore.Done): void
+  /** Gives a static feed its key. */
+  finalize (): Promise<void>
+  finalize (cb: Hypercore.Done): void
+  /** What waits for peers, oldest first. */
+  pending (): Hypercore.Pending[]
+
   update (opts?: number | Hypercore.UpdateOptions | null): Promise<void>
   update (cb: Hypercore.Done): symbol
   update (opts: number | Hypercore.UpdateOptions | null | undefined, cb: Hypercore.Done): symbol
@@ -107,8 +140,9 @@ declare class Hypercore<T = Buffer> extends EventEmitter {
   cancel (request: symbol | Promise<unknown> | Hypercore.Selection): void
   cancel (start: number, end?: number): void
 
+  replicate<S extends Hypercore.ForeignStream> (stream: S, opts?: Hypercore.ReplicateOptions): S
+  replicate<S extends Hypercore.ForeignStream> (initiator: boolean, opts: Hypercore.ReplicateOptions & { stream: S }): S
   replicate (initiator: boolean, opts?: Hypercore.ReplicateOptions): Hypercore.Protocol
-  replicate (stream: Hypercore.Protocol, opts?: Hypercore.ReplicateOptions): Hypercore.Protocol
   replicate (opts: Hypercore.ReplicateOptions & { initiator: boolean }): Hypercore.Protocol
   setDownloading (downloading: boolean): void
   setUploading (uploading: boolean): void
@@ -139,8 +173,35 @@ declare namespace Hypercore {
   interface Memory { readonly __memory?: never }
   interface Codec<V> { encode (value: V): Uint8Array, decode (buffer: Buffer): V }
   interface KeyPair { publicKey: Buffer, secretKey: Buffer }
-  /** An error of this package. */
-  interface CodedError extends Error { code: string, errno?: number }
+  /** An error of this package: its code never changes. Errors of a caller's own functions come out as they are. */
+  interface CodedError extends Error { code: ErrorCode, errno?: number }
+  type ErrorCode = 'ABORT_ERR' | 'EBADARGUMENT' | 'EBADBLOCK' | 'EBADHEADER' | 'EBADHOOK' | 'EBADKEY' | 'EBADPROOF' | 'EBADPROTOCOL' | 'EBADSIGNATURE' |
+    'EBADSTORAGE' | 'EBLOCKTOOBIG' | 'ECANCELED' | 'ECANNOTSEEK' | 'ECLOSED' | 'EEMPTY' | 'EFORKRISK' | 'EKEYMISMATCH' | 'EKEYMISSING' | 'ENODEMISSING' |
+    'ENOKEY' | 'ENOPROOF' | 'ENOSIGNATURE' | 'ENOTAVAILABLE' | 'ENOTDOWNLOADED' | 'ENOTSTORED' | 'ENOTWRITABLE' | 'ENOUPDATE' | 'EOTHERKEY' | 'ETIMEDOUT' |
+    'ERR_STREAM_PREMATURE_CLOSE' | (string & {})
+
+  /** A node of the tree: its place, the hash, the bytes of the blocks below. */
+  interface Node { index: number, hash: Buffer, size: number }
+  interface Signature { index: number, signature: Buffer }
+  interface Proof { nodes: Node[], signature: Buffer | null }
+  interface ProofLike { nodes: Array<{ index: number, hash: Uint8Array, size: number }>, signature?: Uint8Array | null }
+  interface ProofOptions { digest?: number, hash?: boolean }
+  /** `corrupt` does not show in a listing. */
+  interface AuditReport { valid: number, invalid: number, readonly corrupt: number[] }
+  interface Pending {
+    method: 'get' | 'getBatch' | 'seek' | 'update' | 'download'
+    /** Milliseconds. */
+    waiting: number
+    reason: string
+    index?: number
+    start?: number
+    end?: number
+    bytes?: number
+    length?: number
+    blocks?: number[] | null
+    hash?: boolean
+    linear?: boolean
+  }
 
   /** What a storage must do, as random-access-storage has it. */
   interface RandomAccess {
@@ -170,6 +231,17 @@ declare namespace Hypercore {
     /** Refuse to open when it cannot be appended to (false). */
     writable?: boolean
     stats?: boolean
+    /** Blocks at hand: bytes to keep, or an object of yours. Nodes of the tree: an object of yours; the core has its own. */
+    cache?: false | { data?: number | Cache<Buffer> | false, tree?: number | Cache<Node> | false }
+    /** Accepted; the core decides. */
+    storageCacheSize?: number
+    /** Called before a block is written: an append's value, or what a peer sent (null for a proof alone). */
+    onwrite? (index: number, value: any, peer: Peer | null, cb: HookDone): void | Promise<void>
+    crypto?: Crypto
+    /** The bytes of the blocks are written by somebody else (false). */
+    indexing?: boolean
+    /** Keep valid blocks that nobody asked for (false). */
+    allowPush?: boolean
     downloading?: boolean
     uploading?: boolean
     maxRequests?: number
@@ -179,6 +251,13 @@ declare namespace Hypercore {
     timeout?: number
     timeouts?: Timeouts
     noiseKeyPair?: KeyPair
+  }
+
+  type HookDone = (err?: Error | null) => void
+  interface Cache<V> { get (key: number): V | null | undefined, set (key: number, value: any): void }
+  interface Crypto {
+    sign? (message: Buffer, secretKey: Buffer, cb: Callback<Uint8Array>): void | Promise<Uint8Array>
+    verify? (signature: Buffer, message: Buffer, key: Buffer, cb: Callback<boolean>): void | Promise<boolean>
   }
 
   interface Timeouts {
@@ -197,7 +276,7 @@ declare namespace Hypercore {
   interface GetBatchOptions<V> extends WaitOptions { wait?: boolean, valueEncoding?: Encoding<V> }
   interface UpdateOptions extends WaitOptions { minLength?: number, ifAvailable?: boolean, hash?: boolean, force?: boolean }
   interface HeadOptions<V> extends GetOptions<V>, UpdateOptions { update?: boolean }
-  interface SeekOptions extends WaitOptions { wait?: boolean, start?: number, end?: number, hash?: boolean }
+  interface SeekOptions extends WaitOptions { wait?: boolean, ifAvailable?: boolean, start?: number, end?: number, hash?: boolean }
   interface Range extends WaitOptions { start?: number, end?: number, linear?: boolean, hash?: boolean, blocks?: number[] }
   interface Selection { start: number, end: number, linear: boolean, hash: boolean, blocks: number[] | null }
   interface ReadStreamOptions<V> {
@@ -257,36 +336,9 @@ declare namespace Hypercore {
     destroy (err?: Error): void
   }
 
-  interface Channel {
-    readonly stream: Protocol
-    readonly key: Buffer | null
-    readonly discoveryKey: Buffer
-    readonly opened: boolean
-    readonly closed: boolean
-    readonly remoteOpened: boolean
-    readonly remoteVerified: boolean
-    close (): void
-    destroy (err?: Error): void
-  }
-
-  interface ProtocolOptions {
-    live?: boolean
-    encrypted?: boolean
-    noise?: boolean
-    keyPair?: KeyPair
-    /** Milliseconds without a byte from the remote after which the stream is destroyed (20000); false or 0 for none. */
-    timeout?: number | false
-    onauthenticate? (remotePublicKey: Buffer, cb: (err?: Error | null) => void): void | Promise<void>
-    onhandshake? (): void
-    ondiscoverykey? (discoveryKey: Buffer): void
-    onremoteopen? (discoveryKey: Buffer): void
-    onextensions? (names: string[]): void
-    onchannelclose? (discoveryKey: Buffer, key: Buffer | null): void
-  }
-
   interface ReplicateOptions extends ProtocolOptions {
     initiator?: boolean
-    stream?: Protocol
+    stream?: ForeignStream
     ack?: boolean
     download?: boolean
     upload?: boolean
@@ -294,73 +346,25 @@ declare namespace Hypercore {
     onfeedauthenticate? (feed: Hypercore<any>, remotePublicKey: Buffer | null, cb: (err?: Error | null) => void): void | Promise<void>
   }
 
-  class Protocol extends Duplex {
-    constructor (initiator: boolean, opts?: ProtocolOptions)
-    static isProtocolStream (stream: unknown): boolean
-    static keyPair (seed?: Uint8Array): KeyPair
-
-    readonly initiator: boolean
-    readonly live: boolean
-    readonly publicKey: Buffer | null
-    readonly remotePublicKey: Buffer | null
-    readonly handshakeHash: Buffer | null
-    readonly remoteAddress: string | null | undefined
-    readonly remoteType: string | null
-    readonly bytesSent: number
-    readonly bytesReceived: number
-    readonly channels: IterableIterator<Channel>
-    readonly channelCount: number
-    readonly prefinalize: Guard
-    readonly state: { publicKey: Buffer | null, remotePublicKey: Buffer | null, handshakeHash: Buffer | null }
-
-    opened (key: Uint8Array): boolean
-    remoteOpened (key: Uint8Array): boolean
-    remoteVerified (key: Uint8Array): boolean
-    close (discoveryKey: Uint8Array): void
-    finalize (): void
-    ping (): void
-    setKeepAlive (ms: number | false): void
-    setTimeout (ms: number | false, ontimeout?: () => void): void
-    registerExtension<M = Buffer> (name: string, handlers?: ExtensionHandlers<M, null> | ((extension: StreamExtension<M>) => ExtensionHandlers<M, null>)): StreamExtension<M>
-  }
-
-  interface Guard {
-    readonly waiting: boolean
-    wait (): void
-    continue (cb?: (err?: any, value?: any) => void, err?: any, value?: any): void
-    continueSync (cb?: (err?: any, value?: any) => void, err?: any, value?: any): void
-    waitAndContinue (): () => boolean
-    ready (fn: () => void): void
-    depend (guard: { ready (fn: () => void): void }): void
-    destroy (): void
-  }
-
-  interface ExtensionHandlers<M, Context> {
-    encoding?: Encoding<M> | null
-    onmessage? (message: M, context: Context): void
-    onerror? (err: Error, context: Context): void
-  }
-  interface Extension<M> {
-    readonly id: number
-    readonly name: string
-    readonly destroyed: boolean
-    encode (message: M): Buffer
-    remoteSupports (): boolean
-    destroy (): void
-  }
-  interface FeedExtension<M> extends Extension<M> {
-    broadcast (message: M): boolean
-    send (message: M, peer: Peer): void
-  }
-  interface StreamExtension<M> extends Extension<M> {
-    send (message: M): void
-  }
-  interface Extensions extends Iterable<Extension<any>> {
-    exclusive: boolean
-    readonly length: number
-    get (name: string): Extension<any> | null
-    names (): string[]
-  }
+  type Channel = Types.Channel
+  type OptionsMessage = Types.OptionsMessage
+  type StatusMessage = Types.StatusMessage
+  type HaveMessage = Types.HaveMessage
+  type RangeMessage = Types.RangeMessage
+  type CancelMessage = Types.CancelMessage
+  type RequestMessage = Types.RequestMessage
+  type DataMessage = Types.DataMessage
+  type ChannelHandlers = Types.ChannelHandlers
+  type ForeignStream = Types.ForeignStream
+  type ProtocolOptions = Types.ProtocolOptions
+  const Protocol: typeof Types.Protocol
+  type Protocol = Types.Protocol
+  type Guard = Types.Guard
+  type ExtensionHandlers<M, Context> = Types.ExtensionHandlers<M, Context>
+  type Extension<M> = Types.Extension<M>
+  type FeedExtension<M> = Types.FeedExtension<M>
+  type StreamExtension<M> = Types.StreamExtension<M>
+  type Extensions = Types.Extensions
 }
 
 export = Hypercore

@@ -55,6 +55,55 @@ function streams (feed: hypercore): void {
   feed.replicate()
 }
 
+async function proofs (feed: hypercore, reader: hypercore<string>): Promise<void> {
+  const { nodes, signature }: hypercore.Proof = await feed.proof(0, { digest: reader.digest(0), hash: false })
+  await reader.put(0, 'value', { nodes, signature })
+  reader.put(0, null, { nodes }, (err) => console.log(err))
+  const last: hypercore.Signature = await feed.signature()
+  const isTrue: true = await feed.verify(last.index, last.signature)
+  feed.signature((err, { index }) => console.log(err, index, isTrue))
+  const sizes: number[] = (await feed.rootHashes(1)).map(({ size }) => size)
+  const { hash } = await feed.getBlockInfo(0)
+  const { valid, invalid, corrupt } = await feed.audit()
+  await feed.truncate(valid + invalid + corrupt.length + hash.length + sizes.length)
+  feed.finalize((err) => console.log(err))
+  for (const { method, waiting, reason } of feed.pending()) console.log(method, waiting.toFixed(), reason)
+  // @ts-expect-error a proof has nodes
+  await feed.put(0, 'x', {})
+}
+
+function hooks (): void {
+  hypercore('./dir', {
+    onwrite: async (index, value, peer) => console.log(index, value, peer?.remoteLength),
+    crypto: { sign: async (message, secretKey) => Buffer.concat([message, secretKey]), verify: (signature, message, key, cb) => cb(null, signature.equals(message)) },
+    cache: { data: 1024, tree: new Map<number, hypercore.Node>() },
+    storageCacheSize: 0,
+    indexing: true,
+    allowPush: true
+  })
+  hypercore('./dir', { cache: false, onwrite: (index, value, peer, cb) => cb() })
+  // @ts-expect-error a hook is a function
+  hypercore('./dir', { onwrite: 7 })
+}
+
+function protocol (feed: hypercore, foreign: hypercore.ForeignStream & { mine: string }): void {
+  const stream = new hypercore.Protocol(true, { live: true, onauthenticate: async () => {}, timeout: false })
+  const channel: hypercore.Channel = stream.open(feed.key ?? 'aa', {
+    onhave ({ start, length, bitfield }) { channel.request({ index: start + length + (bitfield?.length ?? 0) }) },
+    ondata ({ value, nodes, signature }) { console.log(value?.length, nodes[0]?.hash, signature) },
+    onclose () {}
+  })
+  const hasRoom: boolean = channel.data({ index: 0, value: new Uint8Array(1), nodes: [] })
+  const mine: string = feed.replicate(foreign, { live: true }).mine + feed.replicate(true, { stream: foreign }).mine
+  console.log(hasRoom, mine, [...stream.channels].length, stream.timeout?.ms)
+  // @ts-expect-error a request names a block
+  channel.request({})
+}
+
+function failures (err: hypercore.CodedError): boolean {
+  return err.code === 'ETIMEDOUT' || err.code === 'ECANCELED'
+}
+
 declare function storage (name: string): { read: (offset: number, size: number, cb: (err: Error | null, data?: Buffer) => void) => void, write: (offset: number, data: Buffer, cb: (err: Error | null) => void) => void }
 
-export { promises, callbacks, properties, streams }
+export { promises, callbacks, properties, streams, proofs, hooks, protocol, failures }
