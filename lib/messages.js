@@ -12,11 +12,14 @@
  */
 'use strict'
 
+const errors = require('./errors')
 const { bytes } = require('./codec')
 
 const REQUEST = 7
 const DATA = 9
 const EXTENSION = 15
+
+const REQUIRED = ['start', 'index']
 
 // Kind -> its name, and its fields with what they are when absent.
 const KINDS = new Map([
@@ -52,12 +55,15 @@ function read (kind, fields, values, isFilled) {
   return message
 }
 
-// The core's form of a program's message. Throws when a field that must be bytes is none.
+// The core's form of a program's message. Throws when the field that must be there is not, or one that must be bytes is none.
 function toNative (kind, message) {
   const spec = { kind }
   for (const name of Object.keys(KINDS.get(kind).fields)) {
     const value = message[name]
-    if (value === undefined || value === null) continue
+    if (value === undefined || value === null) {
+      if (REQUIRED.includes(name)) throw errors.badMessage()
+      continue
+    }
     spec[kind === REQUEST && name === 'nodes' ? 'digest' : name] = value
   }
   for (const name of ['value', 'signature', 'bitfield']) if (spec[name]) spec[name] = bytes(spec[name])
@@ -66,6 +72,7 @@ function toNative (kind, message) {
 }
 
 function extension (id, payload) {
+  if (typeof id !== 'number') throw errors.badMessage()
   return { kind: EXTENSION, id, payload: bytes(payload) }
 }
 
