@@ -7,7 +7,7 @@
 //! A body over 8 MiB, or a length too short for its own header, is the remote's fault and ends the stream.
 //!
 //! Invariant: a frame that lies whole inside one chunk is a slice of it. One that does not is collected in a buffer that
-//! grows with what has arrived, never with what was announced.
+//! is at most 128 KiB ahead of, or twice, what has arrived, whatever was announced.
 //! Source: simple-message-channels@1.2.1 index.js. Drawn in docs/protocol.md, "Frames".
 
 use std::collections::VecDeque;
@@ -19,6 +19,9 @@ use crate::math::varint;
 
 /// Largest body that is accepted, in bytes (Q16).
 pub const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// Bytes set aside for a body that is not whole yet, however long it was announced to be.
+const AHEAD: usize = 128 * 1024;
 
 /// One frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +144,9 @@ impl Decoder {
                 return Some(chunk.split_to(len));
             }
             let piece = chunk.split_to(missing.min(chunk.len()));
+            if in_one_piece {
+                self.partial.reserve(len.min(AHEAD));
+            }
             self.partial.extend_from_slice(&piece);
         }
     }
