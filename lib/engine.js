@@ -34,7 +34,7 @@ const WAITING = Symbol('waiting')
 const BUDGET = 1
 const BLIND = 64
 
-const engine = native.engineNew(() => schedule())
+const engine = native.engineNew(wake)
 
 // ## The queue
 
@@ -43,11 +43,17 @@ let next = 0
 let scheduled = false
 let draining = false
 let givingWay = false
+let isWaiting = false // the core has events
 
 // Notes that a native call left events behind. Gives back what it was told.
 function more (flag) {
-  if (flag === true) schedule()
+  if (flag === true) wake()
   return flag
+}
+
+function wake () {
+  isWaiting = true
+  schedule()
 }
 
 function schedule () {
@@ -86,10 +92,12 @@ function drain () {
 
 // The core has more to do than one turn holds: the event loop turns first.
 function giveWay () {
-  givingWay = true
+  givingWay = isWaiting = true
 }
 
 function refill () {
+  if (!isWaiting) return false
+  isWaiting = false
   queue = native.engineDrain(engine) || []
   next = 0
   return queue.length > 0
@@ -111,6 +119,12 @@ function soon (fn, ...args) {
   if (next === queue.length && !tired()) return process.nextTick(fn, ...args)
   queue.push([LOCAL, fn, args])
   if (!draining) scheduleLater()
+}
+
+// Calls `fn` at once, or, when events are on their way, behind them. For callers who are called by somebody else.
+function behind (fn) {
+  if (scheduled || next < queue.length) process.nextTick(fn)
+  else fn()
 }
 
 // ## Giving way
@@ -244,4 +258,4 @@ function release () {
 
 function noop () {}
 
-module.exports = { native, Kind, engine, EVENT, more, soon, late, settled, nextOp, must, mayWait, register, hold, release }
+module.exports = { native, Kind, engine, EVENT, more, soon, behind, late, settled, nextOp, must, mayWait, register, hold, release }

@@ -76,8 +76,8 @@ on.set(Kind.Guard, (feed, inner, [, , count]) => {
   for (let n = count; n < 0; n++) feed.ifAvailable.continue()
 })
 
-on.set(Kind.Io, (feed, inner, [, , requests]) => {
-  inner.js.run(requests, (id, status, value) => more(native.feedIoDone(inner.handle, id, status, value)))
+on.set(Kind.Io, (feed, inner) => {
+  inner.js.run(inner.handle, (id, status, value) => more(native.feedIoDone(inner.handle, id, status, value)))
 })
 
 // ## Peers

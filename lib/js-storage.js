@@ -1,8 +1,11 @@
 /*
  * JsStorage: carries the core's disk requests out on storages that a caller's function makes.
  *
- * A request is `[id, op, file, offset, arg]`: read (arg: bytes wanted), write (arg: Buffer), clear (arg: bytes), stat, close, destroy.
- * Each is answered by one status: done, absent (there is no such file, or it ends before the last byte wanted), or failed.
+ * ```text
+ * requests  data of all writes; id, op, file, offset, size,  id, op, file, offset, size, ...      size in bytes
+ * op        read | write | clear | stat | close | destroy      writes with one id, next to each other, have one answer
+ * answer    done | absent (there is no such file, or it ends before the last byte wanted) | failed
+ * ```
  * A storage may answer at once, late or out of order; may lack `del`, `stat`, `close` and `destroy`; may throw. Its faults become errors of
  * the operation that needed it, as the very same Error object.
  *
@@ -14,10 +17,15 @@
 
 const errors = require('./errors')
 const { bytes } = require('./codec')
+const { native } = require('./engine')
 
 const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
+const [SECRET_KEY, TREE, DATA] = [1, 2, 3]
 const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
+
+// What the core asks for; see `run`.
+let numbers = new Float64Array(5 * 64)
 
 class JsStorage {
   #create
@@ -36,7 +44,7 @@ class JsStorage {
 
   // The caller's storage for the blocks; null before the key is known.
   get data () {
-    return this.#files[3]
+    return this.#files[DATA]
   }
 
   // As v9 decides it: by the flag that random-access-storage sets, not by the method, which is always there.
@@ -56,22 +64,77 @@ class JsStorage {
     }
   }
 
-  // `answer(id, status, value)` is called for each request, at once or later.
-  run (requests, answer) {
-    for (const request of requests) {
-      const [id, , file] = request
-      const storage = this.#files[file]
-      let answered = false
-      const done = (status, value) => {
-        if (answered) return
-        answered = true
-        answer(id, status, value)
+  // Carries out what the core asks of the feed with this handle. `answer(id, status, value)` is called once for each id, at once or later.
+  run (handle, answer) {
+    const data = Buffer.allocUnsafe(native.feedIoSize(handle, numbers))
+    const end = 5 * numbers[0]
+    if (end > numbers.length) numbers = new Float64Array(2 * end)
+    native.feedTakeIo(handle, numbers, data)
+    let used = 0
+    for (let i = 0; i < end;) {
+      if (numbers[i + 1] === WRITE) {
+        const first = i
+        while (i < end && numbers[i] === numbers[first]) i += 5
+        used = this.#write(first, i, data, used, answer)
+      } else {
+        this.#carryOut(numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], answer)
+        i += 5
       }
+    }
+  }
+
+  // Reads what the core asks for next on the way to a block: cb(err, data).
+  read (isData, offset, size, cb) {
+    this.#files[isData ? DATA : TREE].read(offset, size, cb)
+  }
+
+  // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `data` is used then.
+  #write (i, end, data, used, answer) {
+    const id = numbers[i]
+    let left = (end - i) / 5
+    let error = null
+    const done = (err) => {
+      error = error || err || null
+      if (--left > 0) return
+      if (error) answer(id, FAILED, errors.keep(error))
+      else answer(id, DONE)
+    }
+    for (; i < end; i += 5) {
+      const storage = this.#files[numbers[i + 2]]
+      const part = data.subarray(used, used += numbers[i + 4])
+      const cb = once(done)
       try {
-        carryOut(storage, request, done, (err) => this.#isAbsent(storage, err))
+        storage.write(numbers[i + 3], part, cb)
       } catch (err) {
-        done(FAILED, errors.keep(err))
+        cb(err)
       }
+    }
+    return used
+  }
+
+  #carryOut (id, op, file, offset, size, answer) {
+    const storage = this.#files[file]
+    let isAnswered = false
+    const done = (status, value) => {
+      if (isAnswered) return
+      isAnswered = true
+      answer(id, status, value)
+    }
+    const fail = (err) => this.#isAbsent(storage, file, err) ? done(ABSENT) : done(FAILED, errors.keep(err))
+    const plain = (err) => err ? done(FAILED, errors.keep(err)) : done(DONE)
+    const orAbsent = (err) => err ? fail(err) : done(DONE)
+
+    // A file that was never asked for has nothing to read, close or destroy.
+    if (storage === null) return done(op === READ || op === STAT ? ABSENT : DONE)
+
+    try {
+      if (op === READ) storage.read(offset, size, (err, data) => err ? fail(err) : finishRead(data, size, done))
+      else if (op === CLEAR) optional(storage, 'del', done, () => storage.del(offset, size, orAbsent))
+      else if (op === STAT) storage.stat((err, stat) => err ? fail(err) : done(DONE, stat ? stat.size : 0))
+      else if (op === CLOSE) optional(storage, 'close', done, () => storage.close(plain))
+      else if (op === DESTROY) optional(storage, 'destroy', done, () => storage.destroy(orAbsent))
+    } catch (err) {
+      done(FAILED, errors.keep(err))
     }
   }
 
@@ -82,29 +145,25 @@ class JsStorage {
   }
 
   // Only "there is no such file" and "it ends before that" mean absent; anything else is a fault of the storage.
-  // After the first the same storage may say that it is not open.
-  #isAbsent (storage, err) {
+  // After the first the same storage may say that it is not open. A view on keys says that it has no secret key in words of
+  // its own, without a code (Q24).
+  #isAbsent (storage, file, err) {
     if (err.code === 'ENOENT' || err.notFound === true) this.#missing.add(storage)
     else if (err.message === 'Not opened') return this.#missing.has(storage)
+    else if (file === SECRET_KEY && err.code === undefined) return true
     else return err.code === 'EPARTIALREAD' || err.message === 'Could not satisfy length'
     return true
   }
 }
 
-function carryOut (storage, [, op, , offset, arg], done, isAbsent) {
-  const fail = (err) => isAbsent(err) ? done(ABSENT) : done(FAILED, errors.keep(err))
-  const plain = (err) => err ? done(FAILED, errors.keep(err)) : done(DONE)
-  const orAbsent = (err) => err ? fail(err) : done(DONE)
-
-  // A file that was never asked for has nothing to read, close or destroy.
-  if (storage === null) return done(op === READ || op === STAT ? ABSENT : DONE)
-
-  if (op === READ) storage.read(offset, arg, (err, data) => err ? fail(err) : finishRead(data, arg, done))
-  else if (op === WRITE) storage.write(offset, arg, plain)
-  else if (op === CLEAR) optional(storage, 'del', done, () => storage.del(offset, arg, orAbsent))
-  else if (op === STAT) storage.stat((err, stat) => err ? fail(err) : done(DONE, stat ? stat.size : 0))
-  else if (op === CLOSE) optional(storage, 'close', done, () => storage.close(plain))
-  else if (op === DESTROY) optional(storage, 'destroy', done, () => storage.destroy(orAbsent))
+// Storages may answer twice.
+function once (fn) {
+  let isOver = false
+  return (err) => {
+    if (isOver) return
+    isOver = true
+    fn(err)
+  }
 }
 
 function optional (storage, method, done, call) {

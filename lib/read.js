@@ -1,7 +1,8 @@
 /*
  * Reading: get, getBatch, head, has, downloaded, seek.
  *
- * A block that is here is read at once and handed over in the next tick, without a Request; all else waits as a Request.
+ * A block that is here is read at once and handed over in the next tick, without a Request; all else waits as a Request. From a
+ * JavaScript storage it is read here, as the core says; only what cannot be read, or is not the block, goes the long way.
  *
  * Invariant: arguments are checked before anything happens; faults come through the callback or the promise.
  * Source: hypercore@9.12.0 index.js.
@@ -12,8 +13,9 @@ const INNER = require('./inner')
 const Request = require('./request')
 const check = require('./check')
 const errors = require('./errors')
-const { feedCodec, binary } = require('./codec')
-const { native, more, soon, settled, nextOp, must } = require('./engine')
+const { feedCodec, binary, bytes } = require('./codec')
+const { promised } = require('./async')
+const { native, more, soon, behind, settled, nextOp, must } = require('./engine')
 const { whenOpen, whenAvailable, isIfAvailable, cancellable, attempt } = require('./wait')
 
 const methods = {
@@ -36,6 +38,11 @@ const methods = {
     }
 
     if (ready(this, index, opts)) {
+      const kind = nextRead(this, index, opts)
+      if (kind !== NOTHING) {
+        readHere(this, kind, index, opts, codec, cb)
+        return tokenOf(opts)
+      }
       const op = nextOp()
       const result = native.feedGet(this[INNER].handle, op, index, !opts || opts.wait !== false)
       if (typeof result !== 'boolean') {
@@ -142,6 +149,8 @@ function getPromise (feed, index, opts) {
   if (!ready(feed, index, opts)) return cancellable(false, (done) => feed.get(index, opts, done))
 
   const codec = codecOf(feed, opts)
+  const kind = nextRead(feed, index, opts)
+  if (kind !== NOTHING) return promised(false, (done) => readHere(feed, kind, index, opts, codec, done))
   const op = nextOp()
   const result = native.feedGet(feed[INNER].handle, op, index, !opts || opts.wait !== false)
   if (typeof result !== 'boolean') {
@@ -157,6 +166,47 @@ function getPromise (feed, index, opts) {
     waitForBlock(request, op, index, opts)
     return request.token
   })
+}
+
+// What to read next on the way to a block, and where: offset, size, first node.
+const [NOTHING, BLOCK] = [0, 1]
+const PLACE = new Float64Array(3)
+
+// NOTHING means the plain way: the block is not here, or not in a JavaScript storage. Who waits with a timeout waits as a Request.
+function nextRead (feed, index, opts) {
+  const { js, handle, timeout } = feed[INNER]
+  if (js === null || timeout > 0 || (opts && opts.timeout)) return NOTHING
+  return native.feedNextRead(handle, index, PLACE)
+}
+
+// Reads from PLACE, until the block is there. What cannot be read, or is not the block, is the core's to judge.
+function readHere (feed, kind, index, opts, codec, cb) {
+  const { js, handle } = feed[INNER]
+  const [, size, first] = PLACE
+  let isOver = false
+  let isEarly = true
+  const take = (err, data) => {
+    if (isOver) return
+    isOver = true
+    const go = next(!err && data instanceof Uint8Array && data.length === size ? data : null)
+    if (isEarly) process.nextTick(go)
+    else behind(go)
+  }
+  const next = (data) => {
+    if (data !== null && kind === BLOCK && native.feedMatches(handle, index, data)) return () => decode(codec, bytes(data), cb)
+    const isOnTheWay = data !== null && kind !== BLOCK && native.feedRemember(handle, first, data)
+    return () => {
+      const then = isOnTheWay && feed.readable ? nextRead(feed, index, opts) : NOTHING
+      if (then !== NOTHING) readHere(feed, then, index, opts, codec, cb)
+      else getLater(feed, new Request(feed, 'get', { index }, opts, decoded(codec, cb)), index, opts)
+    }
+  }
+  try {
+    js.read(kind === BLOCK, PLACE[0], size, take)
+  } catch (err) {
+    take(err)
+  }
+  isEarly = false
 }
 
 function getLater (feed, request, index, opts) {

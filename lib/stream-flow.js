@@ -13,7 +13,7 @@
 
 const INNER = require('./inner')
 const errors = require('./errors')
-const { native, more, late, hold, release } = require('./engine')
+const { native, engine, more, late, hold, release } = require('./engine')
 
 // Bytes handed to the core at a time, and how much work they are, in events.
 const SLICE = 65536
@@ -47,6 +47,7 @@ function pump (stream) {
     inner.reading = stream.push(chunk)
   }
   inner.pumping = false
+  more(native.engineWaits(engine)) // to take bytes makes room, and with room there is more to answer
   if (inner.reading && inner.ending && !stream.destroyed) {
     inner.reading = false
     stream.push(null)

@@ -5,7 +5,6 @@ use bytes::Bytes;
 use crate::feed::FeedError;
 use crate::math::crypto::Node;
 use crate::store::StoreError;
-use crate::store::mailbox::Request;
 
 /// What kind of event this is; the numbers are part of the border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub enum Kind {
     Clear,
     /// `ifAvailable` has more or less to wait for: feed, difference.
     Guard,
-    /// Requests to a JavaScript storage: feed, requests.
+    /// Requests to a JavaScript storage wait to be taken: feed.
     Io,
     /// A peer opened its side: feed, peer.
     PeerOpen,
@@ -149,8 +148,6 @@ pub enum Value {
     Blocks(Vec<Bytes>),
     /// An array of strings.
     Names(Vec<String>),
-    /// Requests to a JavaScript storage.
-    Requests(Vec<Request>),
     /// An array.
     List(Vec<Value>),
 }

@@ -11,12 +11,12 @@ use super::outcomes::not_downloaded;
 use super::peers::{AttachOptions, PeerInfo};
 use super::told::About;
 use super::{Engine, World};
-use crate::feed::{Feed, HookAnswer, OpenOptions, Put};
-use crate::math::flat::BlockIndex;
+use crate::feed::{BlockRead, Feed, HookAnswer, OpenOptions, Put};
+use crate::math::flat::{BlockIndex, NodeIndex};
 use crate::replicate::{PeerId, Range, UpdateWait};
 use crate::store::StoreError;
 use crate::store::io::now;
-use crate::store::mailbox::Answer;
+use crate::store::mailbox::{Answer, Mailbox, Request};
 use crate::wire::Message;
 
 /// One feed of an engine.
@@ -87,6 +87,21 @@ impl FeedHandle {
         let log = self.log().filter(|log| log.io().is_native())?;
         let block = now(log.get(&log.io().cache_only(), BlockIndex(index)))?.ok().flatten()?;
         self.engine.queue.is_empty().then_some(block)
+    }
+
+    /// What to read from a JavaScript storage for a block; None if the block has to be got in the plain way.
+    pub fn next_read(&self, index: u64) -> Option<BlockRead> {
+        self.log().filter(|log| !log.io().is_native())?.next_read(BlockIndex(index))
+    }
+
+    /// Nodes were read for a block. False if there are none in these bytes.
+    pub fn remember(&self, first: u64, bytes: &[u8]) -> bool {
+        self.log().is_some_and(|log| log.remember(NodeIndex(first), bytes).is_ok())
+    }
+
+    /// True if these bytes are the block.
+    pub fn matches(&self, index: u64, data: &[u8]) -> bool {
+        self.log().is_some_and(|log| log.matches(BlockIndex(index), data))
     }
 
     /// Gets blocks that are all here.
@@ -249,9 +264,23 @@ impl FeedHandle {
         self.log().map_or(0, |log| log.digest(BlockIndex(index)))
     }
 
+    fn mailbox(&self) -> Option<Arc<Mailbox>> {
+        self.look(|slot| slot.mailbox.clone()).flatten()
+    }
+
+    /// How many requests to a JavaScript storage wait, writes counted one by one, and the bytes of all writes.
+    pub fn waiting_requests(&self) -> (usize, usize) {
+        self.mailbox().map_or((0, 0), |mailbox| mailbox.waiting())
+    }
+
+    /// These requests.
+    pub fn take_requests(&self) -> Vec<Request> {
+        self.mailbox().map(|mailbox| mailbox.take_requests()).unwrap_or_default()
+    }
+
     /// The answer of a JavaScript storage.
     pub fn answer(&self, request: u64, answer: Result<Answer, StoreError>) -> bool {
-        if let Some(mailbox) = self.look(|slot| slot.mailbox.clone()).flatten() {
+        if let Some(mailbox) = self.mailbox() {
             mailbox.answer(request, answer);
         }
         self.enter(|_| ())

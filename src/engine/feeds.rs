@@ -267,14 +267,13 @@ impl World {
         self.serve_foreign(id);
     }
 
-    /// Hands the requests that verbs made to JavaScript's storages.
+    /// Tells JavaScript of the requests that verbs made to its storages.
     pub(super) fn hand_out_io(&mut self) {
         for id in self.tasks.touched() {
             self.hand_out_questions(id);
             let mailbox = self.feeds.get(&id).and_then(|slot| slot.mailbox.as_ref());
-            let requests = mailbox.map(|mailbox| mailbox.take_requests()).unwrap_or_default();
-            if !requests.is_empty() {
-                self.queue.push(Kind::Io, [id.into(), Value::Requests(requests)]);
+            if mailbox.is_some_and(|mailbox| mailbox.waiting().0 > 0) {
+                self.queue.push(Kind::Io, [id.into()]);
             }
         }
     }

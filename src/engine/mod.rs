@@ -72,13 +72,18 @@ impl Engine {
         self.queue.take()
     }
 
+    /// True if there are events.
+    pub fn waits(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Changes the world and lets it come to rest. True if events wait.
     fn enter(&self, change: impl FnOnce(&mut World)) -> bool {
         let mut world = self.world.lock();
         change(&mut world);
         world.come_to_rest();
         drop(world);
-        !self.queue.is_empty()
+        self.waits()
     }
 
     /// Looks at the world without changing it.

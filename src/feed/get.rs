@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Cursor, Feed, FeedError};
+use super::{Cursor, Feed, FeedError, State};
 use crate::math::crypto::{Node, leaf_hash, leaf_hashes};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
 use crate::store::{File, Io, StoreError, layout, record};
@@ -13,6 +13,27 @@ pub const MAX_BLOCK_SIZE: usize = 8 * 1024 * 1024;
 const MAX_HASTY: usize = 256 * 1024;
 /// A block of this size, in bytes, is read by itself.
 const MAX_RUN: u64 = 64 * 1024;
+
+/// The next thing to read on the way to a block. Offsets and lengths are bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockRead {
+    /// The block itself, from the data file.
+    Data {
+        /// Where it begins.
+        offset: u64,
+        /// How long it is.
+        len: u64,
+    },
+    /// A node and some behind it, from the tree file; then there is more to read.
+    Nodes {
+        /// The node.
+        index: NodeIndex,
+        /// Where its record begins.
+        offset: u64,
+        /// Of all records.
+        len: usize,
+    },
+}
 
 impl Feed {
     /// The block, or None if it is not held. `io` says whether to wait for the device.
@@ -90,21 +111,41 @@ impl Feed {
 
     /// Where a held block begins in the data file, and its leaf.
     pub(super) async fn locate(&self, io: &Io, block: BlockIndex) -> Result<(u64, Node), FeedError> {
-        let cursor = self.state.lock().cursor.filter(|cursor| cursor.block == block);
-        let (offset, leaf) = match cursor {
-            Some(cursor) => (cursor.offset, self.node(io, block.leaf()).await?),
-            None => {
-                let mut indexes: Vec<NodeIndex> = full_roots(block.0).collect();
-                indexes.push(block.leaf());
-                let nodes = self.nodes(io, &indexes).await?;
-                let leaf = nodes.last().copied().ok_or(FeedError::NodeMissing(block.leaf().0))?;
-                let sum = nodes.iter().fold(0u64, |sum, node| sum.saturating_add(node.size));
-                (sum.saturating_sub(leaf.size), leaf)
-            }
-        };
-        let next = Cursor { block: BlockIndex(block.0 + 1), offset: offset.saturating_add(leaf.size) };
-        self.state.lock().cursor = Some(next);
+        if let Ok(known) = self.state.lock().locate(block) {
+            return Ok(known);
+        }
+        let mut indexes: Vec<NodeIndex> = full_roots(block.0).collect();
+        indexes.push(block.leaf());
+        let nodes = self.nodes(io, &indexes).await?;
+        let leaf = nodes.last().copied().ok_or(FeedError::NodeMissing(block.leaf().0))?;
+        let sum = nodes.iter().fold(0u64, |sum, node| sum.saturating_add(node.size));
+        let offset = sum.saturating_sub(leaf.size);
+        self.state.lock().cursor = Some(Cursor::after(offset, leaf));
         Ok((offset, leaf))
+    }
+
+    /// What to read for a block, for readers who read by themselves; None if the block is not held, or is damaged or empty.
+    pub fn next_read(&self, block: BlockIndex) -> Option<BlockRead> {
+        let mut state = self.state.lock();
+        if !state.bitfield.get(block.0) {
+            return None;
+        }
+        match state.locate(block) {
+            Ok((offset, leaf)) => {
+                let is_sound = leaf.size > 0 && leaf.size <= state.roots.byte_len();
+                is_sound.then_some(BlockRead::Data { offset, len: leaf.size })
+            }
+            Err(index) => {
+                let (offset, len) = state.run(index);
+                Some(BlockRead::Nodes { index, offset, len })
+            }
+        }
+    }
+
+    /// True if these are the bytes of a block whose leaf is known without reading.
+    pub fn matches(&self, block: BlockIndex, data: &[u8]) -> bool {
+        let leaf = self.state.lock().nodes.find(block.leaf());
+        leaf.is_some_and(|leaf| leaf_hash(data) == leaf.hash)
     }
 
     /// Reads data of a length that a node told; one that cannot be is damage, not an allocation.
@@ -140,5 +181,19 @@ impl Feed {
                 leaf.ok_or(FeedError::NodeMissing(index.0))
             })
             .collect()
+    }
+}
+
+impl State {
+    /// Where a block begins, and its leaf; or a node that is needed for it and not remembered.
+    fn locate(&mut self, block: BlockIndex) -> Result<(u64, Node), NodeIndex> {
+        let mut find = |index| self.nodes.find(index).ok_or(index);
+        let leaf = find(block.leaf())?;
+        let offset = match self.cursor.filter(|cursor| cursor.block == block) {
+            Some(cursor) => cursor.offset,
+            None => full_roots(block.0).try_fold(0u64, |sum, root| Ok(sum.saturating_add(find(root)?.size)))?,
+        };
+        self.cursor = Some(Cursor::after(offset, leaf));
+        Ok((offset, leaf))
     }
 }

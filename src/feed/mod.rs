@@ -43,7 +43,7 @@ use crate::store::{File, Io, StoreError, Write, layout, record};
 pub use append::Appended;
 pub use audit::Report;
 pub use error::FeedError;
-pub use get::MAX_BLOCK_SIZE;
+pub use get::{BlockRead, MAX_BLOCK_SIZE};
 pub use hooks::{HookAnswer, Hooks, Question, Reply};
 pub use open::{OpenOptions, open};
 pub use put::{Arrival, Put, PutReport};
@@ -79,6 +79,13 @@ struct State {
 struct Cursor {
     block: BlockIndex,
     offset: u64,
+}
+
+impl Cursor {
+    /// Behind the block that begins at `offset`.
+    fn after(offset: u64, leaf: Node) -> Self {
+        Self { block: BlockIndex(leaf.index.0 / 2 + 1), offset: offset.saturating_add(leaf.size) }
+    }
 }
 
 impl Feed {

@@ -1,19 +1,22 @@
 //! Nodes of the tree, read through a cache.
 //!
-//! Two generations of at most 16,384 nodes (about 1 MiB): when the young one is full it becomes the old one, and what
+//! Two generations of at most 28,672 nodes (about 1.6 MiB): when the young one is full it becomes the old one, and what
 //! was old and not asked for again is forgotten. Only verified nodes go in.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::{Feed, FeedError};
+use super::{Feed, FeedError, State};
 use crate::math::crypto::Node;
 use crate::math::flat::NodeIndex;
 use crate::store::{File, Io, layout, record};
 
-const GENERATION: usize = 16_384;
-/// Nodes read at a time from a native storage: 2.5 KiB cost little more than 40 bytes.
+/// Seven eighths of 32,768: what a table of that many places holds before it doubles.
+const GENERATION: usize = 28_672;
+/// Nodes read at a time from whoever reads in order: 2.5 KiB cost little more than 40 bytes.
 const AHEAD: usize = 64;
+/// Nodes read at first: two leaves and what is between them.
+const FIRST: usize = 4;
 
 /// Spreads an index over 64 bits (Fibonacci hashing); the keys are ours, so nobody can choose collisions.
 #[derive(Default)]
@@ -43,6 +46,8 @@ pub type NodeMap = HashMap<NodeIndex, Node, BuildHasherDefault<IndexHasher>>;
 pub struct NodeCache {
     young: NodeMap,
     old: NodeMap,
+    /// The node behind those that were read last.
+    next: u64,
 }
 
 impl NodeCache {
@@ -62,6 +67,14 @@ impl NodeCache {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(node.index, node);
+    }
+
+    /// How many nodes to read where one is missing: many for somebody who reads on where the last read ended.
+    fn ahead(&mut self, index: NodeIndex) -> usize {
+        let is_next = (self.next..self.next.saturating_add(2)).contains(&index.0);
+        let ahead = if is_next { AHEAD } else { FIRST };
+        self.next = index.0.saturating_add(u64::try_from(ahead).unwrap_or(0));
+        ahead
     }
 }
 
@@ -87,14 +100,19 @@ impl Feed {
         Ok(nodes)
     }
 
-    /// Reads a node and, where reading costs by the call, its neighbours: whoever reads in order needs them next.
+    /// Reads a node and its neighbours: whoever reads in order needs them next.
     async fn read_around(&self, io: &Io, index: NodeIndex) -> Result<Node, FeedError> {
         if !io.is_native() {
-            let node = read_node(io, index).await?.ok_or(FeedError::NodeMissing(index.0))?;
-            self.state.lock().nodes.insert(node);
-            return Ok(node);
+            let node = self.nodes_elsewhere(io, &[index]).await?;
+            return node.first().copied().ok_or(FeedError::NodeMissing(index.0));
         }
-        let bytes = io.read_up_to(File::Tree, layout::node_offset(index), AHEAD * layout::NODE_LEN).await?;
+        let (offset, len) = self.state.lock().run(index);
+        let bytes = io.read_up_to(File::Tree, offset, len).await?;
+        self.remember(index, &bytes)
+    }
+
+    /// The first of these records, which must be there; it and those behind it that are held are remembered.
+    pub fn remember(&self, index: NodeIndex, bytes: &[u8]) -> Result<Node, FeedError> {
         let mut records = bytes.chunks_exact(layout::NODE_LEN).zip(index.0..);
         let first = records.next().map_or(Ok(None), |(record, at)| decode(NodeIndex(at), record))?;
         let first = first.ok_or(FeedError::NodeMissing(index.0))?;
@@ -111,21 +129,36 @@ impl Feed {
 
     /// All at once: a storage elsewhere answers them together.
     async fn nodes_elsewhere(&self, io: &Io, indexes: &[NodeIndex]) -> Result<Vec<Node>, FeedError> {
-        let mut found: Vec<Option<Node>> = {
+        let mut nodes: Vec<Option<Node>> = {
             let mut state = self.state.lock();
             indexes.iter().map(|&index| state.nodes.find(index)).collect()
         };
         let absent: Vec<NodeIndex> =
-            indexes.iter().zip(&found).filter(|(_, node)| node.is_none()).map(|(&index, _)| index).collect();
-        if !absent.is_empty() {
-            let mut read = read_nodes(io, &absent).await?.into_iter();
-            for slot in found.iter_mut().filter(|slot| slot.is_none()) {
-                *slot = read.next();
-            }
+            indexes.iter().zip(&nodes).filter(|(_, node)| node.is_none()).map(|(&index, _)| index).collect();
+        let reads: Vec<(File, u64, usize)> = {
             let mut state = self.state.lock();
-            found.iter().flatten().for_each(|node| state.nodes.insert(*node));
+            let run = |&index: &NodeIndex| state.run(index);
+            absent.iter().map(run).map(|(offset, len)| (File::Tree, offset, len)).collect()
+        };
+        let mut runs = io.read_batch(&reads).await.into_iter();
+        for (&index, slot) in indexes.iter().zip(&mut nodes).filter(|(_, slot)| slot.is_none()) {
+            let bytes = match runs.next().transpose()?.flatten() {
+                Some(bytes) => bytes,
+                // The file ends before the run: the rest of it was never written.
+                None => io.read(File::Tree, layout::node_offset(index), layout::NODE_LEN).await?.unwrap_or_default(),
+            };
+            *slot = Some(self.remember(index, &bytes)?);
         }
-        Ok(found.into_iter().flatten().collect())
+        Ok(nodes.into_iter().flatten().collect())
+    }
+}
+
+impl State {
+    /// Offset and length in bytes of a read for a node and some behind it, as far as the tree goes.
+    pub(super) fn run(&mut self, index: NodeIndex) -> (u64, usize) {
+        let end = self.roots.len().saturating_mul(2).saturating_sub(1);
+        let rest = usize::try_from(end.saturating_sub(index.0)).unwrap_or(usize::MAX);
+        (layout::node_offset(index), self.nodes.ahead(index).min(rest.max(1)) * layout::NODE_LEN)
     }
 }
 
@@ -133,18 +166,6 @@ impl Feed {
 pub async fn read_node(io: &Io, index: NodeIndex) -> Result<Option<Node>, FeedError> {
     let bytes = io.read(File::Tree, layout::node_offset(index), layout::NODE_LEN).await?;
     bytes.map_or(Ok(None), |bytes| decode(index, &bytes))
-}
-
-async fn read_nodes(io: &Io, indexes: &[NodeIndex]) -> Result<Vec<Node>, FeedError> {
-    let reads: Vec<_> =
-        indexes.iter().map(|&index| (File::Tree, layout::node_offset(index), layout::NODE_LEN)).collect();
-    let answers = io.read_batch(&reads).await;
-    let mut nodes = Vec::with_capacity(indexes.len());
-    for (&index, answer) in indexes.iter().zip(answers) {
-        let node = answer?.map_or(Ok(None), |bytes| decode(index, &bytes))?;
-        nodes.push(node.ok_or(FeedError::NodeMissing(index.0))?);
-    }
-    Ok(nodes)
 }
 
 fn decode(index: NodeIndex, bytes: &[u8]) -> Result<Option<Node>, FeedError> {

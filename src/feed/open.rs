@@ -79,17 +79,23 @@ pub async fn open(io: Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)
 }
 
 async fn open_files(io: &Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)) -> Result<State, FeedError> {
-    let stored_key = read_exact::<32>(io, File::Key).await?;
+    let first_read = read_exact::<32>(io, File::Key).await;
+    // Some storages keep the key when it is first asked for, and fail that once; who knows the key asks again (Q24).
+    let ask_again = !io.is_native() && options.key.is_some() && first_read.is_err();
+    let stored_key = if ask_again { None } else { first_read? };
     let mut identity = identify(&options, stored_key)?;
     found(identity.key);
     if identity.stored_key.is_none() && !identity.overwrite && restore_key(io, &options, &mut identity).await? {
         found(identity.key);
     }
     io.lock(true).await?;
-    if io.is_native() && read_exact(io, File::Key).await? != stored_key {
-        // Somebody made a log here before we had the lock: begin again, with it.
-        identity = identify(&options, read_exact(io, File::Key).await?)?;
-        found(identity.key);
+    if io.is_native() || ask_again {
+        let key_now = read_exact(io, File::Key).await?;
+        if key_now != stored_key {
+            // Somebody made a log here before we had the lock: begin again, with it.
+            identity = identify(&options, key_now)?;
+            found(identity.key);
+        }
     }
     complete_secret_key(io, &options, &mut identity).await?;
     if options.must_be_writable && identity.secret_key.is_none() && identity.key.is_some() {

@@ -186,7 +186,7 @@ impl Feed {
             Some(cursor) => cursor.offset,
             None => self.offset_of(draft, leaf).await?,
         };
-        draft.cursor = Some(Cursor { block: BlockIndex(block.0 + 1), offset: offset.saturating_add(leaf.size) });
+        draft.cursor = Some(Cursor::after(offset, leaf));
         draft.new_blocks.insert(block.0);
         if !value.is_empty() {
             draft.data.push((offset, value.clone()));

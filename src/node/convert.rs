@@ -5,7 +5,6 @@ use napi::bindgen_prelude::{Array, Buffer, BufferSlice, JsValue, Null, ToNapiVal
 use napi::{Env, Error, Result};
 
 use crate::engine::{Event, Value};
-use crate::store::mailbox::{Op, Request};
 
 /// Exactly N bytes, or an error.
 pub fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
@@ -68,47 +67,11 @@ fn set(env: &Env, entry: &mut Array<'_>, at: u32, value: Value) -> Result<()> {
         }
         Value::Names(names) => entry.set(at, names),
         Value::List(values) => entry.set(at, list(env, values)?),
-        Value::Requests(requests) => {
-            let mut list = env.create_array(len(requests.len()))?;
-            for (place, request) in requests.into_iter().enumerate() {
-                list.set(len(place), storage_request(env, request)?)?;
-            }
-            entry.set(at, list)
-        }
     }
 }
 
 fn buffer<'env>(env: &'env Env, bytes: &[u8]) -> Result<BufferSlice<'env>> {
     BufferSlice::copy_from(env, bytes)
-}
-
-/// A request to a JavaScript storage: id, operation, file, offset, argument.
-fn storage_request(env: &Env, request: Request) -> Result<Array<'_>> {
-    let mut entry = env.create_array(5)?;
-    let (op, offset, size) = match &request.op {
-        Op::Read { offset, len } => (0, *offset, *len as f64),
-        Op::Write { offset, .. } => (1, *offset, 0.0),
-        Op::Clear { offset, len } => (2, *offset, *len as f64),
-        Op::Len => (3, 0, 0.0),
-        Op::Close => (4, 0, 0.0),
-        Op::Destroy => (5, 0, 0.0),
-    };
-    entry.set(0, request.id as f64)?;
-    entry.set(1, op)?;
-    entry.set(2, request.file as u32)?;
-    entry.set(3, offset as f64)?;
-    match request.op {
-        Op::Write { data, .. } => entry.set(4, buffer(env, &joined(&data))?)?,
-        _ => entry.set(4, size)?,
-    }
-    Ok(entry)
-}
-
-fn joined(parts: &[Bytes]) -> Bytes {
-    match parts {
-        [one] => one.clone(),
-        parts => parts.concat().into(),
-    }
 }
 
 /// A Buffer, or whether events wait.

@@ -12,8 +12,7 @@ use super::{EngineRef, MemoryRef};
 use crate::engine::{Failure, FeedHandle, FeedOptions, Got, Place, dice};
 use crate::feed::OpenOptions;
 use crate::replicate::{Range, UpdateWait};
-use crate::store::StoreError;
-use crate::store::mailbox::{Abilities, Answer};
+use crate::store::mailbox::Abilities;
 
 /// A feed's handle.
 pub type FeedRef = External<FeedHandle>;
@@ -255,19 +254,6 @@ pub fn feed_remote_length(feed: &FeedRef) -> f64 {
 #[napi(catch_unwind)]
 pub fn feed_stats(feed: &FeedRef) -> Vec<f64> {
     feed.totals().iter().map(|total| *total as f64).collect()
-}
-
-/// A JavaScript storage's answer: 0 done, 1 absent, 2 an error kept under the number `value`.
-#[napi(catch_unwind)]
-pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> bool {
-    let answer = match (status, value) {
-        (0, Some(Either::A(bytes))) => Ok(Answer::Bytes(Bytes::copy_from_slice(bytes))),
-        (0, Some(Either::B(len))) => Ok(Answer::Len(number(len))),
-        (0, None) => Ok(Answer::Done),
-        (2, Some(Either::B(error))) => Err(StoreError::Foreign(number(error))),
-        _ => Ok(Answer::Absent),
-    };
-    feed.answer(number(id), answer)
 }
 
 /// What is known of a peer, or null: remote opened, remote length, remote downloading, remote uploading, remote acks,

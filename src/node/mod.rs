@@ -15,6 +15,7 @@ pub mod about;
 mod convert;
 pub mod feeds;
 pub mod message;
+pub mod storages;
 pub mod streams;
 
 use std::sync::Arc;
@@ -62,6 +63,12 @@ pub fn engine_drain<'env>(env: &'env Env, engine: &EngineRef) -> Result<Option<A
         return Ok(None);
     }
     convert::events(env, events).map(Some)
+}
+
+/// True if there are events.
+#[napi(catch_unwind)]
+pub fn engine_waits(engine: &EngineRef) -> bool {
+    engine.waits()
 }
 
 fn seed_or_dice(seed: Option<&[u8]>) -> Result<[u8; 32]> {

@@ -10,11 +10,11 @@ use proptest::prelude::*;
 
 use super::disk::Disk;
 use super::error::StoreError;
-use super::io::{Io, Write, now};
+use super::io::{Io, now};
 use super::layout::File;
 use super::mailbox::{Abilities, Answer, Mailbox, Op, Request};
 use super::memory::MemoryStorage;
-use super::storage::Storage;
+use super::storage::{Storage, Write};
 
 /// A storage under test; the mailbox, if any, is answered from the Io beside it.
 struct World {
@@ -44,19 +44,20 @@ fn worlds() -> [World; 4] {
 }
 
 fn carry_out(io: &Io, request: Request) -> Result<Answer, StoreError> {
-    let file = request.file;
     Ok(match request.op {
-        Op::Read { offset, len } => now(io.read(file, offset, len)).unwrap()?.map_or(Answer::Absent, Answer::Bytes),
-        Op::Len => now(io.len(file)).unwrap()?.map_or(Answer::Absent, Answer::Len),
-        Op::Write { offset, data } => {
-            now(io.write_batch(vec![Write { file, offset, data }])).unwrap()?;
+        Op::Read { file, offset, len } => {
+            now(io.read(file, offset, len)).unwrap()?.map_or(Answer::Absent, Answer::Bytes)
+        }
+        Op::Len(file) => now(io.len(file)).unwrap()?.map_or(Answer::Absent, Answer::Len),
+        Op::Write(writes) => {
+            now(io.write_batch(writes)).unwrap()?;
             Answer::Done
         }
-        Op::Clear { offset, len } => {
+        Op::Clear { file, offset, len } => {
             now(io.clear(file, offset, len)).unwrap()?;
             Answer::Done
         }
-        Op::Close | Op::Destroy => Answer::Done,
+        Op::Close(_) | Op::Destroy(_) => Answer::Done,
     })
 }
 
@@ -148,14 +149,17 @@ fn closed_is_closed_and_destroyed_is_gone() {
 #[test]
 fn foreign_errors_come_through() {
     let world = mailbox(true);
-    let mut write = pin!(world.io.write_batch(vec![Write { file: File::Tree, offset: 0, data: vec![] }; 2]));
+    let mut close = pin!(world.io.close());
     let mut context = Context::from_waker(Waker::noop());
-    assert!(write.as_mut().poll(&mut context).is_pending());
+    assert!(close.as_mut().poll(&mut context).is_pending());
     let mailbox = &world.remote.as_ref().unwrap().0;
     mailbox.answer(1, Err(StoreError::Foreign(5)));
-    assert!(write.as_mut().poll(&mut context).is_pending());
+    for id in [2, 3, 4, 5] {
+        mailbox.answer(id, Ok(Answer::Done));
+    }
+    assert!(close.as_mut().poll(&mut context).is_pending());
     mailbox.answer(0, Ok(Answer::Done));
-    assert_eq!(write.as_mut().poll(&mut context), Poll::Ready(Err(StoreError::Foreign(5))));
+    assert_eq!(close.as_mut().poll(&mut context), Poll::Ready(Err(StoreError::Foreign(5))));
 }
 
 proptest! {

@@ -54,6 +54,11 @@ impl<Q, A> Exchange<Q, A> {
         Ticket { exchange: self.clone(), id }
     }
 
+    /// Looks at all questions that were not taken yet.
+    pub fn look<T>(&self, look: impl FnOnce(&[(u64, Q)]) -> T) -> T {
+        look(&self.state.lock().outbox)
+    }
+
     /// All questions since the last call, with the numbers for their answers, in the order they were asked.
     pub fn take(&self) -> Vec<(u64, Q)> {
         mem::take(&mut self.state.lock().outbox)

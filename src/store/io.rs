@@ -20,18 +20,7 @@ use bytes::Bytes;
 use super::error::StoreError;
 use super::layout::File;
 use super::mailbox::{Answer, Mailbox, Op, Ticket};
-use super::storage::{Storage, Wait};
-
-/// One write of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
-    /// Where to.
-    pub file: File,
-    /// From which byte on.
-    pub offset: u64,
-    /// What, one after the other.
-    pub data: Vec<Bytes>,
-}
+use super::storage::{Storage, Wait, Write};
 
 /// A storage as verbs see it. Cheap to clone.
 #[derive(Clone)]
@@ -148,11 +137,7 @@ impl Io {
                 let data: Vec<&[u8]> = write.data.iter().map(Bytes::as_ref).collect();
                 storage.write(write.file, write.offset, &data)
             }),
-            Place::Mailbox(mailbox) => {
-                let post =
-                    |write: Write| mailbox.post(write.file, Op::Write { offset: write.offset, data: write.data });
-                all_done(writes.into_iter().map(post).collect()).await
-            }
+            Place::Mailbox(mailbox) => mailbox.post(Op::Write(writes)).await.map(drop),
         }
     }
 
@@ -161,7 +146,7 @@ impl Io {
     pub async fn len(&self, file: File) -> Result<Option<u64>, StoreError> {
         match &self.place {
             Place::Native(storage, _) => storage.len(file),
-            Place::Mailbox(mailbox) if mailbox.abilities().can_stat => match mailbox.post(file, Op::Len).await? {
+            Place::Mailbox(mailbox) if mailbox.abilities().can_stat => match mailbox.post(Op::Len(file)).await? {
                 Answer::Len(len) => Ok(Some(len)),
                 _ => Ok(None),
             },
@@ -193,7 +178,7 @@ impl Io {
         match &self.place {
             Place::Native(storage, _) => storage.clear(file, offset, len),
             Place::Mailbox(mailbox) if mailbox.abilities().can_clear => {
-                mailbox.post(file, Op::Clear { offset, len }).await.map(drop)
+                mailbox.post(Op::Clear { file, offset, len }).await.map(drop)
             }
             Place::Mailbox(_) => Ok(()),
         }
@@ -236,7 +221,7 @@ impl Io {
 }
 
 fn post_read(mailbox: &Arc<Mailbox>, file: File, offset: u64, len: usize) -> Ticket {
-    mailbox.post(file, Op::Read { offset, len })
+    mailbox.post(Op::Read { file, offset, len })
 }
 
 /// A foreign storage may answer with too much, which is cut, or too little, which is not there.
@@ -247,12 +232,9 @@ fn exact(answer: Result<Answer, StoreError>, len: usize) -> Result<Option<Bytes>
     }
 }
 
-async fn for_all_files(mailbox: &Arc<Mailbox>, op: Op) -> Result<(), StoreError> {
-    all_done(File::ALL.into_iter().map(|file| mailbox.post(file, op.clone())).collect()).await
-}
-
 /// Waits for all, also after an error: nothing may be under way when the verb goes on.
-async fn all_done(tickets: Vec<Ticket>) -> Result<(), StoreError> {
+async fn for_all_files(mailbox: &Arc<Mailbox>, op: impl Fn(File) -> Op) -> Result<(), StoreError> {
+    let tickets: Vec<Ticket> = File::ALL.into_iter().map(|file| mailbox.post(op(file))).collect();
     let mut result = Ok(());
     for ticket in tickets {
         let answer = ticket.await.map(drop);

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::error::StoreError;
 use super::exchange::{self, Exchange};
 use super::layout::File;
+use super::storage::Write;
 
 /// What the storage can do besides reading and writing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,42 +29,39 @@ pub struct Abilities {
 pub struct Request {
     /// To be named in the answer.
     pub id: u64,
-    /// The file it concerns.
-    pub file: File,
-    /// What to do with it.
+    /// What to do.
     pub op: Op,
 }
 
-/// What to do with a file, and the answer it wants.
+/// What to do, and the answer it wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Wants `Bytes` or `Absent`.
     Read {
+        /// Of this file.
+        file: File,
         /// From here.
         offset: u64,
         /// This much.
         len: usize,
     },
-    /// One write of all parts, one after the other. Wants `Done`.
-    Write {
-        /// From here on.
-        offset: u64,
-        /// The parts.
-        data: Vec<Bytes>,
-    },
+    /// All of these, in any order. Wants `Done` when the last is over, or the first error.
+    Write(Vec<Write>),
     /// Wants `Done`.
     Clear {
+        /// Of this file.
+        file: File,
         /// From here.
         offset: u64,
         /// This much.
         len: u64,
     },
     /// Wants `Len` or `Absent`.
-    Len,
+    Len(File),
     /// Wants `Done`, also for a file that was never opened.
-    Close,
+    Close(File),
     /// Wants `Done`, also for a file that does not exist.
-    Destroy,
+    Destroy(File),
 }
 
 /// The answer to a request.
@@ -86,10 +84,10 @@ pub struct Mailbox {
     exchange: Arc<Requests>,
 }
 
-type Requests = Exchange<(File, Op), Result<Answer, StoreError>>;
+type Requests = Exchange<Op, Result<Answer, StoreError>>;
 
 /// The future of one answer.
-pub type Ticket = exchange::Ticket<(File, Op), Result<Answer, StoreError>>;
+pub type Ticket = exchange::Ticket<Op, Result<Answer, StoreError>>;
 
 impl Mailbox {
     /// An empty mailbox for a storage with these abilities.
@@ -103,13 +101,24 @@ impl Mailbox {
     }
 
     /// Posts a request at once; the ticket is the future of its answer.
-    pub fn post(&self, file: File, op: Op) -> Ticket {
-        self.exchange.ask((file, op))
+    pub fn post(&self, op: Op) -> Ticket {
+        self.exchange.ask(op)
+    }
+
+    /// What the next call of `take_requests` will give: single reads, writes and so on, and the bytes of all writes.
+    pub fn waiting(&self) -> (usize, usize) {
+        let size = |op: &Op| match op {
+            Op::Write(writes) => (writes.len(), writes.iter().flat_map(|write| &write.data).map(Bytes::len).sum()),
+            _ => (1, 0),
+        };
+        self.exchange.look(|asked| {
+            asked.iter().map(|(_, op)| size(op)).fold((0, 0), |(ops, bytes), (more, long)| (ops + more, bytes + long))
+        })
     }
 
     /// All requests since the last call, in the order they were posted.
     pub fn take_requests(&self) -> Vec<Request> {
-        self.exchange.take().into_iter().map(|(id, (file, op))| Request { id, file, op }).collect()
+        self.exchange.take().into_iter().map(|(id, op)| Request { id, op }).collect()
     }
 
     /// Answers a request. Nothing happens if nobody waits for it any more, or if it was answered before.

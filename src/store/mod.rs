@@ -23,5 +23,6 @@ pub mod storage;
 mod contract;
 
 pub use error::StoreError;
-pub use io::{Io, Write};
+pub use io::Io;
 pub use layout::File;
+pub use storage::Write;

@@ -6,6 +6,8 @@
 //! Invariant: what a write acknowledged, every later read sees. Operations on different ranges may run at once.
 //! Source: random-access-storage@1.4.3 index.js for the verbs.
 
+use bytes::Bytes;
+
 use super::error::StoreError;
 use super::layout::File;
 
@@ -16,6 +18,17 @@ pub enum Wait {
     Block,
     /// Answer `WouldBlock` instead of waiting. A storage that cannot tell reads plainly.
     CacheOnly,
+}
+
+/// One write of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Where to.
+    pub file: File,
+    /// From which byte on.
+    pub offset: u64,
+    /// What, one after the other.
+    pub data: Vec<Bytes>,
 }
 
 /// A place for the six files of one feed. Offsets and lengths are bytes.

@@ -1,0 +1,106 @@
+//! Storages in JavaScript: what is asked of them, and what they answer.
+//!
+//! ```text
+//! event Io -> feedIoSize -> feedTakeIo: numbers, bytes -> the storage -> feedIoDone
+//! ```
+//! Numbers and bytes go into arrays of the caller's: an array made here for each request would cost more than the request.
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{Either, Float64ArraySlice, Uint8ArraySlice};
+use napi_derive::napi;
+
+use super::convert::number;
+use super::feeds::FeedRef;
+use crate::feed::BlockRead;
+use crate::store::StoreError;
+use crate::store::mailbox::{Answer, Op, Request};
+
+/// How many bytes the writes among the waiting requests have. `size` becomes the number of requests, writes counted one by one.
+#[napi(catch_unwind)]
+pub fn feed_io_size(feed: &FeedRef, mut size: Float64ArraySlice) -> f64 {
+    let (count, bytes) = feed.waiting_requests();
+    put(&mut size, [count as f64]);
+    bytes as f64
+}
+
+/// Takes the waiting requests. `numbers` becomes five numbers for each: id, operation, file, offset, bytes to read, write or
+/// clear; `data` the bytes of all writes, one after the other. Writes that are answered together have one id and are neighbours.
+#[napi(catch_unwind)]
+pub fn feed_take_io(feed: &FeedRef, mut numbers: Float64ArraySlice, mut data: Uint8ArraySlice) {
+    let requests = feed.take_requests();
+    put(&mut numbers, requests.iter().flat_map(entries).flatten().map(|number| number as f64));
+    // SAFETY: the caller made this array for us, and nobody else looks at it during the call.
+    let mut rest = unsafe { data.as_mut() };
+    for part in requests.iter().flat_map(parts) {
+        let Some((head, tail)) = rest.split_at_mut_checked(part.len()) else { return };
+        head.copy_from_slice(part);
+        rest = tail;
+    }
+}
+
+fn put(array: &mut Float64ArraySlice, values: impl IntoIterator<Item = f64>) {
+    // SAFETY: the caller has one array for this, and nobody else looks at it during the call.
+    let array = unsafe { array.as_mut() };
+    array.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+}
+
+fn entries(Request { id, op }: &Request) -> Vec<[u64; 5]> {
+    let one = |op: u64, file: crate::store::File, offset: u64, size: u64| vec![[*id, op, file as u64, offset, size]];
+    match op {
+        Op::Read { file, offset, len } => one(0, *file, *offset, *len as u64),
+        Op::Write(writes) => {
+            let size = |data: &[Bytes]| data.iter().map(Bytes::len).sum::<usize>() as u64;
+            writes.iter().map(|write| [*id, 1, write.file as u64, write.offset, size(&write.data)]).collect()
+        }
+        Op::Clear { file, offset, len } => one(2, *file, *offset, *len),
+        Op::Len(file) => one(3, *file, 0, 0),
+        Op::Close(file) => one(4, *file, 0, 0),
+        Op::Destroy(file) => one(5, *file, 0, 0),
+    }
+}
+
+fn parts(request: &Request) -> impl Iterator<Item = &Bytes> {
+    let writes = match &request.op {
+        Op::Write(writes) => writes.as_slice(),
+        _ => &[],
+    };
+    writes.iter().flat_map(|write| &write.data)
+}
+
+/// A JavaScript storage's answer: 0 done, 1 absent, 2 an error kept under the number `value`.
+#[napi(catch_unwind)]
+pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> bool {
+    let answer = match (status, value) {
+        (0, Some(Either::A(bytes))) => Ok(Answer::Bytes(Bytes::copy_from_slice(bytes))),
+        (0, Some(Either::B(len))) => Ok(Answer::Len(number(len))),
+        (0, None) => Ok(Answer::Done),
+        (2, Some(Either::B(error))) => Err(StoreError::Foreign(number(error))),
+        _ => Ok(Answer::Absent),
+    };
+    feed.answer(number(id), answer)
+}
+
+/// What to read from a JavaScript storage for a block: 1 for the block itself, 2 for nodes, after which there is more to read;
+/// 0 if it has to be got in the plain way. `place` becomes offset, bytes, first node.
+#[napi(catch_unwind)]
+pub fn feed_next_read(feed: &FeedRef, index: f64, mut place: Float64ArraySlice) -> u32 {
+    let (kind, values) = match feed.next_read(number(index)) {
+        None => return 0,
+        Some(BlockRead::Data { offset, len }) => (1, [offset, len, 0]),
+        Some(BlockRead::Nodes { index, offset, len }) => (2, [offset, len as u64, index.0]),
+    };
+    put(&mut place, values.map(|value| value as f64));
+    kind
+}
+
+/// Nodes were read, from number `first` on. False if there are none in these bytes.
+#[napi(catch_unwind)]
+pub fn feed_remember(feed: &FeedRef, first: f64, bytes: &[u8]) -> bool {
+    feed.remember(number(first), bytes)
+}
+
+/// True if these bytes are the block.
+#[napi(catch_unwind)]
+pub fn feed_matches(feed: &FeedRef, index: f64, data: &[u8]) -> bool {
+    feed.matches(number(index), data)
+}
