@@ -10,7 +10,7 @@ const INNER = require('./inner')
 const Request = require('./request')
 const check = require('./check')
 const errors = require('./errors')
-const { native, more, nextOp } = require('./engine')
+const { native, more, nextOp, soon } = require('./engine')
 const { whenOpen, whenAvailable, isIfAvailable, attempt, cancellable, tokenIn } = require('./wait')
 
 const methods = {
@@ -21,6 +21,11 @@ const methods = {
     if (typeof opts === 'number') opts = { minLength: opts }
     opts = opts || {}
     const { minLength = -1 } = opts
+    const verdict = verdictAtOnce(this, minLength, opts)
+    if (verdict !== null) {
+      soon(() => cb(verdict()))
+      return opts.cancel || Symbol('hypercore-update')
+    }
     const request = new Request(this, 'update', { length: minLength }, opts, (err) => cb(err))
     attempt(request, () => {
       if (minLength !== -1) check.length(minLength)
@@ -87,6 +92,19 @@ const methods = {
 }
 
 // ## update
+
+// What gives the answer of an update that needs nobody, or null: it is that long already, or it is the writer's, who knows of nothing
+// newer. Programs ask so before each read, so it must cost little.
+function verdictAtOnce (feed, minLength, opts) {
+  if (!feed.opened || feed.closing || feed.closed || opts.signal) return null
+  if (minLength !== -1 && !check.isIndex(minLength)) return null
+  if (minLength !== -1 && feed.length >= minLength) return isThere
+  return feed.writable && !opts.force && isIfAvailable(feed, opts) ? errors.noUpdate : null
+}
+
+function isThere () {
+  return null
+}
 
 function update (feed, request, length, opts) {
   const inner = feed[INNER]
