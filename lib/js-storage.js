@@ -20,7 +20,9 @@ const { bytes } = require('./codec')
 const { native } = require('./engine')
 
 const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
-const [SECRET_KEY, TREE, DATA] = [1, 2, 3]
+const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
+// Files of which the core reads more than there may be.
+const GROWING = [BITFIELD, SIGNATURES]
 const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
 
@@ -30,6 +32,7 @@ let numbers = new Float64Array(5 * 64)
 class JsStorage {
   #create
   #files = new Array(FILES.length).fill(null)
+  #hasSecretKey = false
   #missing = new Set() // storages that said that there is no such file
 
   // Asks for the `key` storage at once; throws what `create` throws.
@@ -118,6 +121,7 @@ class JsStorage {
     const done = (status, value) => {
       if (isAnswered) return
       isAnswered = true
+      if (file === SECRET_KEY && op === READ && status === DONE) this.#hasSecretKey = true
       answer(id, status, value)
     }
     const fail = (err) => this.#isAbsent(storage, file, err) ? done(ABSENT) : done(FAILED, errors.keep(err))
@@ -145,14 +149,21 @@ class JsStorage {
   }
 
   // Only "there is no such file" and "it ends before that" mean absent; anything else is a fault of the storage.
-  // After the first the same storage may say that it is not open. A view on keys says that it has no secret key in words of
-  // its own, without a code (Q24).
+  // After the first the same storage may say that it is not open.
   #isAbsent (storage, file, err) {
-    if (err.code === 'ENOENT' || err.notFound === true) this.#missing.add(storage)
-    else if (err.message === 'Not opened') return this.#missing.has(storage)
-    else if (file === SECRET_KEY && err.code === undefined) return true
-    else return err.code === 'EPARTIALREAD' || err.message === 'Could not satisfy length'
-    return true
+    if (err.code === 'ENOENT' || err.notFound === true) {
+      this.#missing.add(storage)
+      return true
+    }
+    if (err.message === 'Not opened') return this.#missing.has(storage)
+    return err.code === 'EPARTIALREAD' || err.message === 'Could not satisfy length' || this.#isInOwnWords(storage, file, err)
+  }
+
+  // Faults of systems and networks have a code. A view on keys that has no secret key says so in words of its own (Q24), and so
+  // does a remote file that ends before the range, where nobody can ask how long it is. To a writer that would be a risk.
+  #isInOwnWords (storage, file, err) {
+    if (err.code !== undefined) return false
+    return file === SECRET_KEY || (GROWING.includes(file) && storage.statable !== true && !this.#hasSecretKey)
   }
 }
 

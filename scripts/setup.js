@@ -1,6 +1,6 @@
 'use strict'
 // Set-up for every command: JavaScript packages and the release build of the addon, each only when stale.
-// Run by hand: node scripts/setup.js
+// Run by hand: node scripts/setup.js. It sets the examples up, too.
 
 const { spawnSync } = require('node:child_process')
 const crypto = require('node:crypto')
@@ -10,24 +10,31 @@ const path = require('node:path')
 const ROOT = path.join(__dirname, '..')
 const STAMP = path.join(ROOT, 'target', 'addon.stamp')
 
-module.exports = { setup, ROOT }
+module.exports = { setup, install, ROOT }
 
 function setup () {
-  if (!packagesAreFresh()) npm('ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error')
+  install('.')
   const wanted = addonHash()
   if (wanted === stampedHash()) return
-  npm('run', '--silent', 'build')
+  npm('.', 'run', '--silent', 'build')
   fs.mkdirSync(path.dirname(STAMP), { recursive: true })
   fs.writeFileSync(STAMP, wanted)
 }
 
-// What npm installed is listed in node_modules/.package-lock.json, in the lockfile's own terms.
-function packagesAreFresh () {
-  const wanted = readJson('package-lock.json').packages
-  const installed = readJson('node_modules/.package-lock.json')?.packages
+// The packages of a folder with a lockfile.
+function install (dir) {
+  if (packagesAreFresh(dir)) return
+  npm(dir, 'ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error')
+}
+
+// What npm installed is listed in node_modules/.package-lock.json, in the lockfile's own terms. What is optional, or this package
+// itself, need not be there.
+function packagesAreFresh (dir) {
+  const wanted = readJson(`${dir}/package-lock.json`).packages
+  const installed = readJson(`${dir}/node_modules/.package-lock.json`)?.packages
   if (!installed) return false
   return Object.keys(wanted).every((name) => {
-    if (name === '' || wanted[name].optional) return true
+    if (!name.includes('node_modules/') || wanted[name].optional) return true
     return installed[name]?.version === wanted[name].version
   })
 }
@@ -65,14 +72,17 @@ function readJson (file) {
 }
 
 // npm says where it lives when it started us; else it is on the PATH.
-function npm (...args) {
-  console.log(`> npm ${args.join(' ')}`)
+function npm (dir, ...args) {
+  console.log(`> npm ${args.join(' ')}${dir === '.' ? '' : ` in ${dir}`}`)
   const script = process.env.npm_execpath
-  const options = { cwd: ROOT, stdio: 'inherit' }
+  const options = { cwd: path.join(ROOT, dir), stdio: 'inherit' }
   const { status } = script
     ? spawnSync(process.execPath, [script, ...args], options)
     : spawnSync('npm', args, { ...options, shell: process.platform === 'win32' })
   if (status !== 0) throw new Error(`npm ${args[0]} failed`)
 }
 
-if (require.main === module) setup()
+if (require.main === module) {
+  setup()
+  install('examples')
+}
