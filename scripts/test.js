@@ -4,20 +4,21 @@
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
-const { setup, ROOT } = require('./setup')
+const { setup, install, ROOT } = require('./setup')
 const { runTests } = require('./runner')
 const { testV9 } = require('./test-v9')
+const { testPrograms } = require('./test-programs')
 
 const count = { passed: 0, failed: 0 }
 
 const SUITES = {
   rust: [format, clippy, rustTests],
-  js: [() => jsTests('__test__')],
-  interop: [() => jsTests('__test__/interop')],
-  v9: [v9],
+  js: [() => install('examples'), () => jsTests('__test__')],
+  interop: [() => jsTests('__test__/interop'), () => tapeTests(testPrograms)],
+  v9: [() => tapeTests(testV9)],
   lint: [format, clippy, standard, types]
 }
-SUITES.all = [format, clippy, rustTests, () => jsTests('__test__'), () => jsTests('__test__/interop'), v9, standard, types]
+SUITES.all = [format, clippy, rustTests, ...SUITES.js, ...SUITES.interop, ...SUITES.v9, standard, types]
 
 main(process.argv[2] || 'all').catch((err) => {
   console.error(err)
@@ -27,7 +28,7 @@ main(process.argv[2] || 'all').catch((err) => {
 async function main (suite) {
   setup()
   let ok = true
-  for (const step of SUITES[suite]) ok = await step() && ok
+  for (const step of SUITES[suite]) ok = (await step()) !== false && ok
   console.log(ok ? 'all checks passed' : 'SOME CHECKS FAILED')
   console.log(`${count.passed} passed, ${count.failed} failed`)
   if (!ok) process.exitCode = 1
@@ -59,9 +60,9 @@ async function jsTests (dir) {
   return result.failed === 0 && result.passed > 0
 }
 
-// The suite that hypercore 9 ships.
-function v9 () {
-  const result = testV9()
+// Suites of others: of hypercore 9, of programs for it.
+function tapeTests (run) {
+  const result = run()
   count.passed += result.passed
   count.failed += result.failed
   return result.failed === 0 && result.passed > 0

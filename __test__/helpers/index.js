@@ -77,8 +77,9 @@ function event (emitter, name) {
   return new Promise((resolve) => emitter.once(name, (...args) => resolve(args)))
 }
 
+// `check` may be asynchronous.
 async function until (check) {
-  while (!check()) await sleep(5)
+  while (!await check()) await sleep(5)
 }
 
 function sleep (ms) {
