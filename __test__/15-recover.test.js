@@ -70,6 +70,22 @@ test('a lost key is found in the secret key', async (t) => {
   assert.deepEqual(fs.readFileSync(core.file('key')), core.key)
 })
 
+test('a core that was cut off between its keys is that core', async (t) => {
+  const dir = scratch(t)
+  const { publicKey, secretKey } = hypercore.keyPair()
+  fs.writeFileSync(path.join(dir, 'secret_key'), secretKey)
+  const feed = await open(t, dir)
+  assert.deepEqual([feed.key, feed.writable, feed.length], [publicKey, true, 0])
+  await ask(feed, 'append', 'first')
+  assert.deepEqual(fs.readFileSync(path.join(dir, 'key')), publicKey)
+
+  const other = scratch(t)
+  fs.writeFileSync(path.join(other, 'secret_key'), secretKey)
+  const own = hypercore.keyPair()
+  const mine = await open(t, other, own.publicKey, { secretKey: own.secretKey })
+  assert.deepEqual(mine.key, own.publicKey)
+})
+
 test('without key and secret key nothing is touched', async (t) => {
   const core = await written(t)
   fs.rmSync(core.file('key'))

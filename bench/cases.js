@@ -1,12 +1,13 @@
 'use strict'
-// One measurement in a process of its own: node bench/cases.js CASE ours|stock COUNT FOLDER
+// One measurement in a process of its own: node bench/cases.js CASE ours|stock COUNT disk|ram FOLDER [SIZE] [SOURCE]
 // Prints { seconds, memory }: the time of the measured part, and the most memory the process ever held, in MiB.
 
 const path = require('node:path')
+const ram = require('random-access-memory')
 
 const CASES = {
-  async appendOne (hypercore, count, dir) {
-    const feed = hypercore(path.join(dir, 'feed'))
+  async appendOne (hypercore, count, place) {
+    const feed = hypercore(place('feed'))
     const block = Buffer.alloc(100, 'x')
     await ask(feed, 'ready')
     return measure(async () => {
@@ -14,8 +15,8 @@ const CASES = {
     })
   },
 
-  async appendBatch (hypercore, count, dir) {
-    const feed = hypercore(path.join(dir, 'feed'))
+  async appendBatch (hypercore, count, place) {
+    const feed = hypercore(place('feed'))
     const batch = Array.from({ length: 128 }, (_, i) => Buffer.alloc(512, i))
     await ask(feed, 'ready')
     return measure(async () => {
@@ -23,8 +24,8 @@ const CASES = {
     })
   },
 
-  async get (hypercore, count, dir) {
-    const feed = hypercore(path.join(dir, 'feed'))
+  async get (hypercore, count, place) {
+    const feed = hypercore(place('feed'))
     await fill(feed, count, 512)
     return measure(async () => {
       for (let i = 0; i < count; i++) await ask(feed, 'get', i)
@@ -32,17 +33,19 @@ const CASES = {
   },
 
   // Not measured: the directory that the replications read.
-  async prepare (hypercore, count, dir, size) {
-    const feed = hypercore(dir)
+  async prepare (hypercore, count, place, size) {
+    const feed = hypercore(place(''))
     await fill(feed, count, Number(size))
     await ask(feed, 'close')
     return 0
   },
 
-  async replicate (hypercore, count, dir, source) {
-    const writer = hypercore(source)
+  // From a directory that is there already, or from memory, where it is made here.
+  async replicate (hypercore, count, place, size, source) {
+    const writer = hypercore(source || place('feed'))
     await ask(writer, 'ready')
-    const reader = hypercore(path.join(dir, 'clone'), writer.key)
+    if (!source) await fill(writer, count, Number(size))
+    const reader = hypercore(place('clone'), writer.key)
     await ask(reader, 'ready')
     return measure(() => new Promise((resolve) => {
       reader.on('sync', () => { if (reader.downloaded() === count) resolve() })
@@ -52,11 +55,17 @@ const CASES = {
   }
 }
 
+// Where a case keeps its feeds.
+const PLACES = {
+  disk: (dir) => (name) => path.join(dir, name),
+  ram: () => () => () => ram()
+}
+
 main(...process.argv.slice(2))
 
-async function main (name, impl, count, ...rest) {
+async function main (name, impl, count, where, dir, ...rest) {
   const hypercore = require(impl === 'stock' ? 'hypercore-9' : 'hypercore')
-  const seconds = await CASES[name](hypercore, Number(count), ...rest)
+  const seconds = await CASES[name](hypercore, Number(count), PLACES[where](dir), ...rest)
   console.log(JSON.stringify({ seconds, memory: process.resourceUsage().maxRSS / 1024 }))
   process.exit(0)
 }

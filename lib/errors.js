@@ -86,16 +86,22 @@ let lastKept = 0
 
 // Keeps what a storage or a hook threw or answered, and gives the number under which the core knows it (never 0).
 function keep (err) {
-  kept.set(++lastKept, err instanceof Error ? err : create('EBADSTORAGE', String(err)))
+  kept.set(++lastKept, foreign(err))
   kept.delete(lastKept - KEPT)
   return lastKept
 }
 
-// The Error for a failed operation: a kept one (`foreign` not 0), or a new one with the core's code and message.
-function fromNative (code, message, foreign) {
-  return (foreign && kept.get(foreign)) || create(code, message)
+// What a caller's function threw or answered, as an Error.
+function foreign (err) {
+  return err instanceof Error ? err : create('EBADSTORAGE', String(err))
+}
+
+// The Error for a failed operation: a kept one (`number` not 0), or a new one with the core's code and message.
+function fromNative (code, message, number) {
+  return (number && kept.get(number)) || create(code, message)
 }
 
 exports.create = create
 exports.keep = keep
+exports.foreign = foreign
 exports.fromNative = fromNative

@@ -86,9 +86,15 @@ class JsStorage {
     }
   }
 
-  // Reads what the core asks for next on the way to a block: cb(err, data).
+  // Reads what the core asks for next on the way to a block: cb(err, data). No data means that there is none.
   read (isData, offset, size, cb) {
-    this.#files[isData ? DATA : TREE].read(offset, size, cb)
+    const file = isData ? DATA : TREE
+    const storage = this.#files[file]
+    storage.read(offset, size, (err, data) => {
+      if (!err) cb(null, data)
+      else if (this.#isAbsent(storage, file, err)) cb(null, null)
+      else cb(errors.foreign(err), null)
+    })
   }
 
   // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `data` is used then.

@@ -179,7 +179,7 @@ function nextRead (feed, index, opts) {
   return native.feedNextRead(handle, index, PLACE)
 }
 
-// Reads from PLACE, until the block is there. What cannot be read, or is not the block, is the core's to judge.
+// Reads from PLACE, until the block is there. What is not there, or is not the block, is the core's to judge.
 function readHere (feed, kind, index, opts, codec, cb) {
   const { js, handle } = feed[INNER]
   const [, size, first] = PLACE
@@ -188,7 +188,7 @@ function readHere (feed, kind, index, opts, codec, cb) {
   const take = (err, data) => {
     if (isOver) return
     isOver = true
-    const go = next(!err && data instanceof Uint8Array && data.length === size ? data : null)
+    const go = err ? () => cb(err) : next(data instanceof Uint8Array && data.length === size ? data : null)
     if (isEarly) process.nextTick(go)
     else behind(go)
   }
@@ -204,7 +204,7 @@ function readHere (feed, kind, index, opts, codec, cb) {
   try {
     js.read(kind === BLOCK, PLACE[0], size, take)
   } catch (err) {
-    take(err)
+    take(errors.foreign(err))
   }
   isEarly = false
 }

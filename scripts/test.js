@@ -39,11 +39,11 @@ function format () {
 }
 
 function clippy () {
-  return component('clippy', 'clippy') && check('cargo', ['clippy', '--quiet', '--all-targets', '--features', 'node', '--', '-D', 'warnings'])
+  return component('clippy', 'clippy') && check('cargo', ['clippy', '--quiet', '--all-targets', '--features', 'node,random-access', '--', '-D', 'warnings'])
 }
 
 function rustTests () {
-  const result = check('cargo', ['test', '--quiet', '--no-fail-fast'], (out) => {
+  const result = check('cargo', ['test', '--quiet', '--no-fail-fast', '--features', 'random-access'], (out) => {
     for (const [, passed, failed] of out.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed/g)) {
       count.passed += Number(passed)
       count.failed += Number(failed)
