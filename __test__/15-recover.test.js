@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
-const { test, scratch, create, open, ask, block } = require('./helpers')
+const { hypercore, test, scratch, create, open, ask, block } = require('./helpers')
 
 const COUNT = 300
 

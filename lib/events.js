@@ -7,7 +7,7 @@
 'use strict'
 
 const INNER = require('./inner')
-const { Kind, native, more } = require('./engine')
+const { Kind } = require('./engine')
 const flags = require('./flags')
 const hooks = require('./hooks')
 const errors = require('./errors')
@@ -76,9 +76,7 @@ on.set(Kind.Guard, (feed, inner, [, , count]) => {
   for (let n = count; n < 0; n++) feed.ifAvailable.continue()
 })
 
-on.set(Kind.Io, (feed, inner) => {
-  inner.js.run(inner.handle, (id, status, value) => more(native.feedIoDone(inner.handle, id, status, value)))
-})
+on.set(Kind.Io, (feed, inner) => inner.js.run(inner.handle))
 
 // ## Peers
 

@@ -17,7 +17,7 @@
 
 const errors = require('./errors')
 const { bytes } = require('./codec')
-const { native } = require('./engine')
+const { native, more } = require('./engine')
 
 const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
 const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
@@ -26,8 +26,8 @@ const GROWING = [BITFIELD, SIGNATURES]
 const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
 
-// What the core asks for; see `run`.
-let numbers = new Float64Array(5 * 64)
+// Arrays for what the core asks for; see `run`. A storage that answers at once makes it ask for more in the middle of a run.
+const arrays = []
 
 class JsStorage {
   #create
@@ -67,23 +67,32 @@ class JsStorage {
     }
   }
 
-  // Carries out what the core asks of the feed with this handle. `answer(id, status, value)` is called once for each id, at once or later.
-  run (handle, answer) {
-    const data = Buffer.allocUnsafe(native.feedIoSize(handle, numbers))
-    const end = 5 * numbers[0]
-    if (end > numbers.length) numbers = new Float64Array(2 * end)
-    native.feedTakeIo(handle, numbers, data)
+  // A call of the feed with this handle left something behind: events, or something to do here.
+  rest (handle, rest) {
+    more((rest & 1) !== 0)
+    if ((rest & 2) !== 0) this.run(handle)
+  }
+
+  // Carries out what the core asks of the feed with this handle, and answers each request once, now or later.
+  run (handle) {
+    const answer = (id, status, value) => this.rest(handle, native.feedIoDone(handle, id, status, value))
+    let list = arrays.pop() || new Float64Array(5 * 64)
+    const data = Buffer.allocUnsafe(native.feedIoSize(handle, list))
+    const end = 5 * list[0]
+    if (end > list.length) list = new Float64Array(2 * end)
+    native.feedTakeIo(handle, list, data)
     let used = 0
     for (let i = 0; i < end;) {
-      if (numbers[i + 1] === WRITE) {
+      if (list[i + 1] === WRITE) {
         const first = i
-        while (i < end && numbers[i] === numbers[first]) i += 5
-        used = this.#write(first, i, data, used, answer)
+        while (i < end && list[i] === list[first]) i += 5
+        used = this.#write(list, first, i, data, used, answer)
       } else {
-        this.#carryOut(numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], answer)
+        this.#carryOut(list[i], list[i + 1], list[i + 2], list[i + 3], list[i + 4], answer)
         i += 5
       }
     }
+    arrays.push(list)
   }
 
   // Reads what the core asks for next on the way to a block: cb(err, data). No data means that there is none.
@@ -98,8 +107,8 @@ class JsStorage {
   }
 
   // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `data` is used then.
-  #write (i, end, data, used, answer) {
-    const id = numbers[i]
+  #write (list, i, end, data, used, answer) {
+    const id = list[i]
     let left = (end - i) / 5
     let error = null
     const done = (err) => {
@@ -109,11 +118,11 @@ class JsStorage {
       else answer(id, DONE)
     }
     for (; i < end; i += 5) {
-      const storage = this.#files[numbers[i + 2]]
-      const part = data.subarray(used, used += numbers[i + 4])
+      const storage = this.#files[list[i + 2]]
+      const part = data.subarray(used, used += list[i + 4])
       const cb = once(done)
       try {
-        storage.write(numbers[i + 3], part, cb)
+        storage.write(list[i + 3], part, cb)
       } catch (err) {
         cb(err)
       }

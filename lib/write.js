@@ -75,7 +75,10 @@ function sendBatch (feed, blocks, cb) {
   if (!feed.writable && !feed.closing) return soon(cb, errors.notWritable())
   const op = nextOp()
   must(op, cb)
-  more(native.feedAppend(feed[INNER].handle, op, blocks))
+  const { handle, js } = feed[INNER]
+  const rest = native.feedAppend(handle, op, blocks)
+  if (js === null) more((rest & 1) !== 0)
+  else js.rest(handle, rest)
 }
 
 function checkWritable (feed) {

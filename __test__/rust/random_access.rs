@@ -1,5 +1,7 @@
 //! Feeds on storages of the `random-access-storage` crate.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::sync::Arc;

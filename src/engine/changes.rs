@@ -24,8 +24,11 @@ const BIG_ANSWERS: usize = 60 * 1024;
 const LARGE: usize = 16 * 1024;
 /// A change that holds the thread for longer than this, in microseconds, shows a slow device.
 const SLOW: u64 = 4_000;
-/// Then changes go to a worker for so many milliseconds.
-const SLOW_FOR: u64 = 1_000;
+/// Then changes go to a worker for so many milliseconds; twice as long each time that it was slow again soon after, up to the
+/// second number. One hiccup of the system must not cost a second of thread hops.
+const SLOW_FOR: (u64, u64) = (50, 1_600);
+/// What soon is, in milliseconds.
+const SOON: u64 = 2_000;
 
 /// A change that waits for its turn.
 pub(super) enum Change {
@@ -63,7 +66,10 @@ impl World {
         if self.clock.micros() - start > SLOW
             && let Some(slot) = self.feeds.get_mut(&id)
         {
-            slot.slow_until = self.clock.now() + SLOW_FOR;
+            let now = self.clock.now();
+            let is_again = slot.slow_for > 0 && now < slot.slow_until + SOON;
+            slot.slow_for = if is_again { (2 * slot.slow_for).min(SLOW_FOR.1) } else { SLOW_FOR.0 };
+            slot.slow_until = now + slot.slow_for;
         }
     }
 

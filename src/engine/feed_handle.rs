@@ -10,7 +10,7 @@ use super::feeds::{FeedOptions, FeedSlot, Place, Wanted};
 use super::outcomes::not_downloaded;
 use super::peers::{AttachOptions, PeerInfo};
 use super::told::About;
-use super::{Engine, World};
+use super::{Engine, Rest, World};
 use crate::feed::{BlockRead, Feed, HookAnswer, OpenOptions, Put};
 use crate::math::flat::{BlockIndex, NodeIndex};
 use crate::replicate::{PeerId, Range, UpdateWait};
@@ -66,8 +66,8 @@ impl FeedHandle {
     }
 
     /// Appends blocks: `Append`, `Done` with the index of the first.
-    pub fn append(&self, op: u64, blocks: Vec<Bytes>) -> bool {
-        self.enter(|world| world.change(self.id, op, Change::Append { op, blocks }))
+    pub fn append(&self, op: u64, blocks: Vec<Bytes>) -> Rest {
+        self.engine.enter_from(Some(self.id), |world| world.change(self.id, op, Change::Append { op, blocks }))
     }
 
     /// Gets a block. Without `wait` only if it is here.
@@ -279,11 +279,11 @@ impl FeedHandle {
     }
 
     /// The answer of a JavaScript storage.
-    pub fn answer(&self, request: u64, answer: Result<Answer, StoreError>) -> bool {
+    pub fn answer(&self, request: u64, answer: Result<Answer, StoreError>) -> Rest {
         if let Some(mailbox) = self.mailbox() {
             mailbox.answer(request, answer);
         }
-        self.enter(|_| ())
+        self.engine.enter_from(Some(self.id), |_| ())
     }
 
     /// The longest length that any peer has told.

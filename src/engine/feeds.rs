@@ -72,6 +72,8 @@ pub(super) struct FeedSlot {
     pub is_closed: bool,
     /// Until then changes are done on a worker: the device was slow.
     pub slow_until: u64,
+    /// For how long that is.
+    pub slow_for: u64,
     pub channels: BTreeMap<PeerId, ChannelPlace>,
     pub tells_downloads: bool,
     pub tells_uploads: bool,
@@ -102,6 +104,7 @@ impl FeedSlot {
             is_changing: false,
             is_closed: false,
             slow_until: 0,
+            slow_for: 0,
             channels: BTreeMap::new(),
             tells_downloads: false,
             tells_uploads: false,
@@ -267,15 +270,22 @@ impl World {
         self.serve_foreign(id);
     }
 
-    /// Tells JavaScript of the requests that verbs made to its storages.
-    pub(super) fn hand_out_io(&mut self) {
+    /// Tells JavaScript of the requests that verbs made to its storages. Those of the feed that it is calling it can take at
+    /// once, unless there is something to be told before: true if there are any.
+    pub(super) fn hand_out_io(&mut self, caller: Option<u64>) -> bool {
+        let mut is_for_caller = false;
         for id in self.tasks.touched() {
             self.hand_out_questions(id);
             let mailbox = self.feeds.get(&id).and_then(|slot| slot.mailbox.as_ref());
-            if mailbox.is_some_and(|mailbox| mailbox.waiting().0 > 0) {
-                self.queue.push(Kind::Io, [id.into()]);
+            if mailbox.is_none_or(|mailbox| mailbox.waiting().0 == 0) {
+                continue;
+            }
+            match caller {
+                Some(caller) if caller == id && self.queue.is_empty() => is_for_caller = true,
+                _ => self.queue.push(Kind::Io, [id.into()]),
             }
         }
+        is_for_caller
     }
 }
 

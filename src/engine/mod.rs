@@ -46,6 +46,15 @@ pub use clock::{Clock, dice};
 use queue::Completions;
 use world::World;
 
+/// What a call has left behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Rest {
+    /// Events wait.
+    pub events: bool,
+    /// The feed's own storage, in JavaScript, has something to do.
+    pub requests: bool,
+}
+
 /// One environment's engine: its feeds, its streams, its queue.
 pub struct Engine {
     world: Mutex<World>,
@@ -79,11 +88,17 @@ impl Engine {
 
     /// Changes the world and lets it come to rest. True if events wait.
     fn enter(&self, change: impl FnOnce(&mut World)) -> bool {
+        self.enter_from(None, change).events
+    }
+
+    /// The same for a caller who carries out the requests of this feed to its storage at once.
+    fn enter_from(&self, feed: Option<u64>, change: impl FnOnce(&mut World)) -> Rest {
         let mut world = self.world.lock();
         change(&mut world);
         world.come_to_rest();
+        let requests = world.hand_out_io(feed);
         drop(world);
-        self.waits()
+        Rest { events: self.waits(), requests }
     }
 
     /// Looks at the world without changing it.

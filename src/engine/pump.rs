@@ -22,7 +22,6 @@ impl World {
                 break;
             }
         }
-        self.hand_out_io();
     }
 
     /// One step: what is done first, then bytes from remotes, then writes, then new requests. False at rest.

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Array, Buffer, Either, External, Unknown};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use super::convert::{buffer_or_flag, maybe_array, maybe_number, number};
+use super::convert::{buffer_or_flag, maybe_array, maybe_number, number, rest};
 use super::{EngineRef, MemoryRef};
 use crate::engine::{Failure, FeedHandle, FeedOptions, Got, Place, dice};
 use crate::feed::OpenOptions;
@@ -109,15 +109,15 @@ pub fn feed_open(feed: &FeedRef, op: f64, spec: OpenSpec) -> Result<bool> {
     Ok(feed.open(number(op), options))
 }
 
-/// Appends blocks.
+/// Appends blocks. Gives what is left behind, as `rest` has it.
 #[napi(catch_unwind)]
-pub fn feed_append(feed: &FeedRef, op: f64, blocks: Array) -> Result<bool> {
+pub fn feed_append(feed: &FeedRef, op: f64, blocks: Array) -> Result<u32> {
     let mut list = Vec::with_capacity(blocks.len() as usize);
     for at in 0..blocks.len() {
         let block: &[u8] = blocks.get(at)?.ok_or_else(|| Error::from_reason("Expected a Buffer"))?;
         list.push(Bytes::copy_from_slice(block));
     }
-    Ok(feed.append(number(op), list))
+    Ok(rest(feed.append(number(op), list)))
 }
 
 /// Gets a block.

@@ -1,7 +1,7 @@
 //! Storages in JavaScript: what is asked of them, and what they answer.
 //!
 //! ```text
-//! event Io -> feedIoSize -> feedTakeIo: numbers, bytes -> the storage -> feedIoDone
+//! event Io, or a call's rest -> feedIoSize -> feedTakeIo: numbers, bytes -> the storage -> feedIoDone: rest -> ...
 //! ```
 //! Numbers and bytes go into arrays of the caller's: an array made here for each request would cost more than the request.
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use napi::bindgen_prelude::{Either, Float64ArraySlice, Uint8ArraySlice};
 use napi_derive::napi;
 
-use super::convert::number;
+use super::convert::{number, rest};
 use super::feeds::FeedRef;
 use crate::feed::BlockRead;
 use crate::store::StoreError;
@@ -69,7 +69,7 @@ fn parts(request: &Request) -> impl Iterator<Item = &Bytes> {
 
 /// A JavaScript storage's answer: 0 done, 1 absent, 2 an error kept under the number `value`.
 #[napi(catch_unwind)]
-pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> bool {
+pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> u32 {
     let answer = match (status, value) {
         (0, Some(Either::A(bytes))) => Ok(Answer::Bytes(Bytes::copy_from_slice(bytes))),
         (0, Some(Either::B(len))) => Ok(Answer::Len(number(len))),
@@ -77,7 +77,7 @@ pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&
         (2, Some(Either::B(error))) => Err(StoreError::Foreign(number(error))),
         _ => Ok(Answer::Absent),
     };
-    feed.answer(number(id), answer)
+    rest(feed.answer(number(id), answer))
 }
 
 /// What to read from a JavaScript storage for a block: 1 for the block itself, 2 for nodes, after which there is more to read;
