@@ -200,6 +200,44 @@ test('replication between every pair of kinds', async (t) => {
   }
 })
 
+test('a view on keys: it keeps its key when it is first asked, and has no secret key', async (t) => {
+  const { publicKey } = hypercore.keyPair()
+  let asked = 0
+  const storage = (name) => {
+    if (name === 'key') return { read: (offset, size, cb) => process.nextTick(cb, asked++ ? null : new Error('not yet'), publicKey), write: refuse }
+    if (name === 'secret_key') return { read: (offset, size, cb) => process.nextTick(cb, new Error('No secret key.')), write: refuse }
+    return ram()
+  }
+  const feed = await open(t, storage, publicKey)
+  assert.deepEqual([feed.key, feed.writable, asked], [publicKey, false, 2])
+})
+
+test('a remote file that ends, in words of its own, is read as far as it goes; a writer does not believe them', async (t) => {
+  const files = new Map()
+  const local = (name) => {
+    if (!files.has(name)) files.set(name, ram())
+    return files.get(name)
+  }
+  const writer = await open(t, local)
+  await fill(writer, 40, 20)
+  const remote = (hides) => (name) => ({
+    read (offset, size, cb) {
+      if (name === hides) return process.nextTick(cb, new Error('404'))
+      files.get(name).read(offset, size, (err, data) => cb(err && new Error('416'), data))
+    },
+    write: refuse
+  })
+  const reader = await open(t, remote('secret_key'))
+  assert.deepEqual([reader.length, reader.writable], [40, false])
+  assert((await ask(reader, 'get', 39)).equals(block(39, 20)))
+
+  await assert.rejects(ask(create(t, remote('none')).on('error', () => {}), 'ready'), { message: '416' })
+})
+
+function refuse (offset, data, cb) {
+  process.nextTick(cb, new Error('read only'))
+}
+
 test('a storage that never answers leaves the feed closing, not crashing', async (t) => {
   const silent = { read () {}, write () {} }
   const feed = hypercore(() => silent)

@@ -127,7 +127,10 @@ on.set(Kind.PeerExtension, (feed, inner, [, , id, extension, message]) => {
 
 on.set(Kind.PeerAck, (feed, inner, [, , id, start, length]) => {
   const peer = inner.peers.get(id)
-  if (peer) peer.stream.stream.emit('ack', { start, length, ack: true })
+  if (!peer) return
+  const ack = { start, length, ack: true }
+  feed.emit('peer-ack', peer, ack)
+  peer.stream.stream.emit('ack', ack)
 })
 
 on.set(Kind.RemoteUpdate, (feed, inner, [, , id]) => {

@@ -141,10 +141,13 @@ fn identify(options: &OpenOptions, stored_key: Option<[u8; 32]>) -> Result<Ident
 /// A log whose `key` is gone or short is damaged, or was never finished, not absent. Its secret key, if whole, ends with the
 /// public key; else its other files must not be taken for a new feed's. True if the key was found again.
 async fn restore_key(io: &Io, options: &OpenOptions, identity: &mut Identity) -> Result<bool, FeedError> {
+    if options.key.is_some() {
+        return Ok(false);
+    }
     let key_len = io.len(File::Key).await?.unwrap_or(0);
     let tree_len = io.len(File::Tree).await?.unwrap_or(0);
     let is_blank = key_len == 0 && tree_len <= layout::HEADER_END;
-    if options.key.is_some() || (is_blank && options.secret_key.is_some()) {
+    if is_blank && options.secret_key.is_some() {
         return Ok(false);
     }
     let secret = read_exact::<64>(io, File::SecretKey).await?;
