@@ -29,6 +29,11 @@ const [DONE, ABSENT, FAILED] = [0, 1, 2]
 // Arrays for what the core asks for; see `run`. A storage that answers at once makes it ask for more in the middle of a run.
 const arrays = []
 
+// Where small writes get their bytes: a storage may keep them, so none is used twice.
+const SLAB = 16384
+let slab = Buffer.allocUnsafeSlow(SLAB)
+let slabUsed = 0
+
 class JsStorage {
   #create
   #files = new Array(FILES.length).fill(null)
@@ -76,13 +81,19 @@ class JsStorage {
   // Carries out what the core asks of the feed with this handle, and answers each request once, now or later.
   run (handle) {
     const answer = (id, status, value) => this.rest(handle, native.feedIoDone(handle, id, status, value))
-    let list = arrays.pop() || new Float64Array(5 * 64)
-    const data = Buffer.allocUnsafe(native.feedIoSize(handle, list))
-    const end = 5 * list[0]
-    if (end > list.length) list = new Float64Array(2 * end)
-    native.feedTakeIo(handle, list, data)
-    let used = 0
-    for (let i = 0; i < end;) {
+    let list = arrays.pop() || new Float64Array(1 + 5 * 64)
+    let [data, used] = [slab, slabUsed]
+    let taken = native.feedTakeIo(handle, list, data, used)
+    if (taken < 0) {
+      const bytes = -1 - taken
+      if (5 * list[0] >= list.length) list = new Float64Array(1 + 10 * list[0])
+      if (bytes > SLAB / 4) [data, used] = [Buffer.allocUnsafeSlow(bytes), 0]
+      else [data, used] = [slab = Buffer.allocUnsafeSlow(SLAB), 0]
+      taken = native.feedTakeIo(handle, list, data, used)
+    }
+    if (data === slab) slabUsed = used + taken
+    const end = 1 + 5 * list[0]
+    for (let i = 1; i < end;) {
       if (list[i + 1] === WRITE) {
         const first = i
         while (i < end && list[i] === list[first]) i += 5

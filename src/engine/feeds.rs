@@ -4,7 +4,7 @@
 //! append, answers, clear, close -> writes (one at a time) -> Feed        reads run at once
 //! ```
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -66,7 +66,7 @@ pub(super) struct FeedSlot {
     pub indexing: bool,
     pub feed: Arc<OnceLock<Arc<Feed>>>,
     pub replicator: Replicator,
-    pub wanted: HashMap<u64, Wanted>,
+    pub wanted: BTreeMap<u64, Wanted>,
     pub changes: VecDeque<Change>,
     pub is_changing: bool,
     pub is_closed: bool,
@@ -99,7 +99,7 @@ impl FeedSlot {
             indexing: options.indexing,
             feed: Arc::default(),
             replicator: Replicator::new(options.sparse, options.allow_push),
-            wanted: HashMap::new(),
+            wanted: BTreeMap::new(),
             changes: VecDeque::new(),
             is_changing: false,
             is_closed: false,

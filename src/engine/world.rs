@@ -1,6 +1,6 @@
 //! World: all feeds and streams of one environment, and what is still to be done with them.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::clock::Clock;
@@ -12,8 +12,8 @@ use super::streams::StreamSlot;
 
 /// See the file's head.
 pub struct World {
-    pub(super) feeds: HashMap<u64, FeedSlot>,
-    pub(super) streams: HashMap<u64, StreamSlot>,
+    pub(super) feeds: BTreeMap<u64, FeedSlot>,
+    pub(super) streams: BTreeMap<u64, StreamSlot>,
     pub(super) tasks: Tasks,
     pub(super) done: VecDeque<Completion>,
     pub(super) queue: Arc<Queue>,
@@ -28,8 +28,8 @@ pub struct World {
 impl World {
     pub(super) fn new(queue: Arc<Queue>, completions: Arc<Completions>, clock: Clock) -> Self {
         Self {
-            feeds: HashMap::new(),
-            streams: HashMap::new(),
+            feeds: BTreeMap::new(),
+            streams: BTreeMap::new(),
             tasks: Tasks::default(),
             done: VecDeque::new(),
             queue,

@@ -1,7 +1,7 @@
 //! Storages in JavaScript: what is asked of them, and what they answer.
 //!
 //! ```text
-//! event Io, or a call's rest -> feedIoSize -> feedTakeIo: numbers, bytes -> the storage -> feedIoDone: rest -> ...
+//! event Io, or a call's rest -> feedTakeIo: numbers, bytes -> the storage -> feedIoDone: rest -> ...
 //! ```
 //! Numbers and bytes go into arrays of the caller's: an array made here for each request would cost more than the request.
 
@@ -15,32 +15,35 @@ use crate::feed::BlockRead;
 use crate::store::StoreError;
 use crate::store::mailbox::{Answer, Op, Request};
 
-/// How many bytes the writes among the waiting requests have. `size` becomes the number of requests, writes counted one by one.
+/// Takes the waiting requests. `numbers` becomes their count, writes counted one by one, then five numbers for each: id,
+/// operation, file, offset, bytes to read, write or clear. `data` gets, from `offset` on, the bytes of all writes, one after the
+/// other. Writes that are answered together have one id and are neighbours. Gives the number of bytes; if the arrays are too
+/// short nothing is taken, and it is -1 less the bytes that are needed.
 #[napi(catch_unwind)]
-pub fn feed_io_size(feed: &FeedRef, mut size: Float64ArraySlice) -> f64 {
+pub fn feed_take_io(feed: &FeedRef, mut numbers: Float64ArraySlice, mut data: Uint8ArraySlice, offset: f64) -> f64 {
     let (count, bytes) = feed.waiting_requests();
-    put(&mut size, [count as f64]);
+    // SAFETY: the caller made these arrays for us, and nobody else looks at them during the call.
+    let (numbers, data) = unsafe { (numbers.as_mut(), data.as_mut()) };
+    let room = data.get_mut(number(offset) as usize..).unwrap_or_default();
+    if room.len() < bytes || numbers.len() < 1 + 5 * count {
+        fill(numbers, [count as f64]);
+        return -1.0 - bytes as f64;
+    }
+    let requests = feed.take_requests();
+    fill(
+        numbers,
+        std::iter::once(count as u64).chain(requests.iter().flat_map(entries).flatten()).map(|value| value as f64),
+    );
+    let mut room = room;
+    for part in requests.iter().flat_map(parts) {
+        let Some((head, tail)) = room.split_at_mut_checked(part.len()) else { break };
+        head.copy_from_slice(part);
+        room = tail;
+    }
     bytes as f64
 }
 
-/// Takes the waiting requests. `numbers` becomes five numbers for each: id, operation, file, offset, bytes to read, write or
-/// clear; `data` the bytes of all writes, one after the other. Writes that are answered together have one id and are neighbours.
-#[napi(catch_unwind)]
-pub fn feed_take_io(feed: &FeedRef, mut numbers: Float64ArraySlice, mut data: Uint8ArraySlice) {
-    let requests = feed.take_requests();
-    put(&mut numbers, requests.iter().flat_map(entries).flatten().map(|number| number as f64));
-    // SAFETY: the caller made this array for us, and nobody else looks at it during the call.
-    let mut rest = unsafe { data.as_mut() };
-    for part in requests.iter().flat_map(parts) {
-        let Some((head, tail)) = rest.split_at_mut_checked(part.len()) else { return };
-        head.copy_from_slice(part);
-        rest = tail;
-    }
-}
-
-fn put(array: &mut Float64ArraySlice, values: impl IntoIterator<Item = f64>) {
-    // SAFETY: the caller has one array for this, and nobody else looks at it during the call.
-    let array = unsafe { array.as_mut() };
+fn fill(array: &mut [f64], values: impl IntoIterator<Item = f64>) {
     array.iter_mut().zip(values).for_each(|(to, value)| *to = value);
 }
 
@@ -89,7 +92,8 @@ pub fn feed_next_read(feed: &FeedRef, index: f64, mut place: Float64ArraySlice) 
         Some(BlockRead::Data { offset, len }) => (1, [offset, len, 0]),
         Some(BlockRead::Nodes { index, offset, len }) => (2, [offset, len as u64, index.0]),
     };
-    put(&mut place, values.map(|value| value as f64));
+    // SAFETY: the caller has one array for this, and nobody else looks at it during the call.
+    fill(unsafe { place.as_mut() }, values.map(|value| value as f64));
     kind
 }
 

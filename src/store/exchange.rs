@@ -8,7 +8,7 @@
 //!
 //! Invariant: each question is handed out once and answered at most once; no lock is held while a future is woken.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::mem;
 use std::pin::Pin;
@@ -27,7 +27,7 @@ pub struct Exchange<Q, A> {
 struct State<Q, A> {
     next_id: u64,
     outbox: Vec<(u64, Q)>,
-    waiting: HashMap<u64, Waiting<A>>,
+    waiting: BTreeMap<u64, Waiting<A>>,
 }
 
 #[derive(Debug)]
@@ -39,7 +39,7 @@ enum Waiting<A> {
 
 impl<Q, A> Default for Exchange<Q, A> {
     fn default() -> Self {
-        Self { state: Mutex::new(State { next_id: 0, outbox: Vec::new(), waiting: HashMap::new() }) }
+        Self { state: Mutex::new(State { next_id: 0, outbox: Vec::new(), waiting: BTreeMap::new() }) }
     }
 }
 
