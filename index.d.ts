@@ -76,10 +76,10 @@ declare class Hypercore<T = Buffer> extends EventEmitter {
   append (batch: T | T[] | Hypercore.Block | Hypercore.Block[], cb?: Hypercore.Callback<number>): void
   flush (): Promise<number>
   flush (cb: Hypercore.Callback<number>): void
-  clear (start: number, end?: number, opts?: object): Promise<void>
+  clear (start: number, end?: number, opts?: { delete?: boolean } | null): Promise<void>
   clear (start: number, cb: Hypercore.Done): void
   clear (start: number, end: number | undefined, cb: Hypercore.Done): void
-  clear (start: number, end: number | undefined, opts: object | undefined, cb: Hypercore.Done): void
+  clear (start: number, end: number | undefined, opts: { delete?: boolean } | null | undefined, cb: Hypercore.Done): void
 
   get<V = T> (index: number, opts?: Hypercore.GetOptions<V> | null): Promise<V>
   get (index: number, cb: Hypercore.Callback<T>): symbol
@@ -257,7 +257,7 @@ declare namespace Hypercore {
   interface Cache<V> { get (key: number): V | null | undefined, set (key: number, value: any): void }
   interface Crypto {
     sign? (message: Buffer, secretKey: Buffer, cb: Callback<Uint8Array>): void | Promise<Uint8Array>
-    verify? (signature: Buffer, message: Buffer, key: Buffer, cb: Callback<boolean>): void | Promise<boolean>
+    verify? (message: Buffer, signature: Buffer, key: Buffer, cb: Callback<boolean>): void | Promise<boolean>
   }
 
   interface Timeouts {
@@ -306,6 +306,8 @@ declare namespace Hypercore {
     'peer-add': [peer: Peer]
     'peer-open': [peer: Peer]
     'peer-remove': [peer: Peer]
+    /** The remote has stored what we sent. */
+    'peer-ack': [peer: Peer, ack: { start: number, length: number, ack: true }]
     'remote-update': [peer: Peer]
     replicating: [stream: Protocol]
   }

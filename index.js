@@ -19,6 +19,7 @@ const Resource = require('./lib/resource')
 const Guard = require('./lib/guard')
 const Protocol = require('./lib/protocol')
 const check = require('./lib/check')
+const errors = require('./lib/errors')
 const dispatch = require('./lib/events')
 const flags = require('./lib/flags')
 const replicate = require('./lib/replicate')
@@ -46,8 +47,11 @@ function Hypercore (storage, key, opts) {
   opts = opts || {}
   const publicKey = check.key(key || opts.key)
   const secretKey = check.secretKey(opts.secretKey)
+  const noiseKeyPair = check.noiseKeyPair(opts.noiseKeyPair)
+  const timeout = check.milliseconds(opts.timeout, 0)
   const hooks = hooksOf(opts)
   const cache = cacheOf(opts)
+  if (opts.timeouts && typeof opts.timeouts !== 'object') throw errors.badTimeouts()
   const files = storages.open(storage)
 
   Resource.call(this)
@@ -63,21 +67,21 @@ function Hypercore (storage, key, opts) {
   this.downloading = opts.downloading !== false
   this.uploading = opts.uploading !== false
   this.allowPush = !!opts.allowPush
-  this.maxRequests = opts.maxRequests || 16
+  this.maxRequests = check.requests(opts.maxRequests, 16)
   this.peers = []
   this.ifAvailable = new Guard()
   this.extensions = new Local(FeedExtension, this)
   this.timeouts = opts.timeouts || { get: (cb) => cb(null), update: (cb) => cb(null) }
 
   const id = register(this)
-  Object.defineProperty(this, INNER, { value: inner(this, id, { files, hooks, cache }, opts) })
+  Object.defineProperty(this, INNER, { value: inner(this, id, { files, hooks, cache, noiseKeyPair, timeout }, opts) })
   flags.update(this)
   this.open((err) => { if (err) this.emit('error', err) })
   if (this.sparse && opts.eagerUpdate) want.eagerUpdate(this)
 }
 
 // What belongs to the feed and is nobody's business.
-function inner (feed, id, { files, hooks, cache }, opts) {
+function inner (feed, id, { files, hooks, cache, noiseKeyPair, timeout }, opts) {
   return {
     handle: native.feedNew(engine, id, files.native, {
       sparse: feed.sparse,
@@ -98,10 +102,10 @@ function inner (feed, id, { files, hooks, cache }, opts) {
     flags: -1,
     expectedLength: -1,
     ifAvailable: !!opts.ifAvailable,
-    timeout: opts.timeout || 0,
+    timeout,
     stats: opts.stats === undefined || !!opts.stats,
     downloadingSet: typeof opts.downloading === 'boolean',
-    noiseKeyPair: opts.noiseKeyPair || null,
+    noiseKeyPair,
     failed: null, // why it could not be opened
     open: {
       key: feed.key || undefined,
@@ -127,9 +131,9 @@ Hypercore.prototype = Object.create(Resource.prototype, {
 Object.assign(Hypercore.prototype, flags.methods, read, want.methods, write.methods, proof.methods, upkeep)
 Object.defineProperties(Hypercore.prototype, thin)
 
-Hypercore.discoveryKey = (key) => native.discoveryKey(check.key(key))
+Hypercore.discoveryKey = (key) => native.discoveryKey(check.given(key))
 Hypercore.keyPair = (seed) => {
-  const [publicKey, secretKey] = native.keyPair(seed)
+  const [publicKey, secretKey] = native.keyPair(check.seed(seed))
   return { publicKey, secretKey }
 }
 Hypercore.memory = () => new storages.Memory()
@@ -199,7 +203,7 @@ Object.defineProperties(Hypercore.prototype, {
   noiseKeyPair: {
     enumerable: true,
     get () { return this[INNER].noiseKeyPair || (this[INNER].noiseKeyPair = Protocol.keyPair()) },
-    set (keyPair) { this[INNER].noiseKeyPair = keyPair }
+    set (keyPair) { this[INNER].noiseKeyPair = check.noiseKeyPair(keyPair) }
   }
 })
 
@@ -224,6 +228,7 @@ Hypercore.prototype.replicate = function (initiator, opts) {
 }
 
 Hypercore.prototype.setDownloading = function (downloading) {
+  downloading = !!downloading
   if (this.downloading === downloading && this[INNER].downloadingSet) return
   this[INNER].downloadingSet = true
   this.downloading = downloading
@@ -231,6 +236,7 @@ Hypercore.prototype.setDownloading = function (downloading) {
 }
 
 Hypercore.prototype.setUploading = function (uploading) {
+  uploading = !!uploading
   if (this.uploading === uploading) return
   this.uploading = uploading
   for (const peer of this.peers) peer.setUploading(uploading)

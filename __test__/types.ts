@@ -75,7 +75,7 @@ async function proofs (feed: hypercore, reader: hypercore<string>): Promise<void
 function hooks (): void {
   hypercore('./dir', {
     onwrite: async (index, value, peer) => console.log(index, value, peer?.remoteLength),
-    crypto: { sign: async (message, secretKey) => Buffer.concat([message, secretKey]), verify: (signature, message, key, cb) => cb(null, signature.equals(message)) },
+    crypto: { sign: async (message, secretKey) => Buffer.concat([message, secretKey]), verify: (message, signature, key, cb) => cb(null, signature.equals(message)) },
     cache: { data: 1024, tree: new Map<number, hypercore.Node>() },
     storageCacheSize: 0,
     indexing: true,

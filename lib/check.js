@@ -54,6 +54,46 @@ function length (value) {
   if (!isIndex(value)) throw errors.badLength()
 }
 
+// A key pair for streams; null where none was given.
+function noiseKeyPair (value) {
+  if (value === null || value === undefined) return null
+  const { publicKey, secretKey } = value
+  return { publicKey: noiseKey(publicKey), secretKey: noiseKey(secretKey) }
+}
+
+function noiseKey (value) {
+  if (!(value instanceof Uint8Array) || value.byteLength !== 32) throw errors.badKeyPair()
+  return keyBytes(value, 32, errors.badKeyPair)
+}
+
+// 32 bytes, or none.
+function seed (value) {
+  if (value === null || value === undefined) return undefined
+  if (!(value instanceof Uint8Array) || value.byteLength !== 32) throw errors.badSeed()
+  return value
+}
+
+// Milliseconds, where 0 and false mean none; `otherwise` where nothing was given.
+function milliseconds (value, otherwise) {
+  if (value === undefined || value === null) return otherwise
+  if (value === false || value === true) return value ? otherwise : 0
+  if (typeof value !== 'number' || !(value >= 0)) throw errors.badTimeout()
+  return value
+}
+
+// How many requests a peer may be given; `otherwise` where nothing was given.
+function requests (value, otherwise) {
+  if (value === undefined || value === null || value === false || value === 0) return otherwise
+  if (!(value >= 1) || typeof value === 'bigint') throw errors.badRequests()
+  return Math.floor(value)
+}
+
+function signal (value) {
+  if (value === undefined || value === null) return null
+  if (typeof value.addEventListener !== 'function' || typeof value.aborted !== 'boolean') throw errors.badSignal()
+  return value
+}
+
 function signature (value) {
   if (!(value instanceof Uint8Array) || value.byteLength !== 64) throw errors.signatureSize()
   return value
@@ -64,4 +104,4 @@ function block (buffer) {
   return buffer
 }
 
-module.exports = { isIndex, index, range, key, given, secretKey, length, signature, block }
+module.exports = { isIndex, index, range, key, given, secretKey, noiseKeyPair, seed, milliseconds, requests, signal, length, signature, block }

@@ -12,6 +12,7 @@ const flags = require('./flags')
 const hooks = require('./hooks')
 const errors = require('./errors')
 const foreign = require('./foreign')
+const { keepLast } = require('./peer')
 
 const on = new Map()
 
@@ -40,7 +41,8 @@ on.set(Kind.Opened, (feed, inner, [, , key, discoveryKey, secretKey, length, byt
   feed.emit('ready')
 })
 
-on.set(Kind.Append, (feed, inner, [, , length, byteLength]) => {
+on.set(Kind.Append, (feed, inner, [, , length, byteLength, live]) => {
+  feed.live = live
   feed.length = length
   feed.byteLength = byteLength
   feed.emit('append')
@@ -88,9 +90,10 @@ on.set(Kind.PeerOpen, (feed, inner, [, , id]) => {
   feed.emit('peer-open', peer)
 })
 
-on.set(Kind.PeerRemove, (feed, inner, [, , id]) => {
+on.set(Kind.PeerRemove, (feed, inner, [, , id, last]) => {
   const peer = inner.peers.get(id)
   if (!peer) return
+  keepLast(peer, last)
   inner.peers.delete(id)
   feed.peers.splice(feed.peers.indexOf(peer), 1)
   if (peer[INNER].isForeign) foreign.end(peer)
@@ -128,7 +131,7 @@ on.set(Kind.PeerExtension, (feed, inner, [, , id, extension, message]) => {
 on.set(Kind.PeerAck, (feed, inner, [, , id, start, length]) => {
   const peer = inner.peers.get(id)
   if (!peer) return
-  const ack = { start, length, ack: true }
+  const ack = { start, length, bitfield: null, ack: true }
   feed.emit('peer-ack', peer, ack)
   peer.stream.stream.emit('ack', ack)
 })

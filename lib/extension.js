@@ -82,6 +82,7 @@ class Local {
 
   // Throws when the name is taken, unless `exclusive` was set to false.
   add (name, handlers) {
+    if (typeof name !== 'string') throw errors.badName()
     if (this.exclusive && this.get(name)) throw errors.sameExtension()
     const message = new this.Kind(this, name, handlers)
     this.messages.push(message)

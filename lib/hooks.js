@@ -4,7 +4,7 @@
  * ```text
  * onwrite(index, value, peer, cb)              before a block is written: an append's value (peer null), or what a peer sent
  * crypto.sign(message, secretKey, cb)          before an append: cb(null, signature)
- * crypto.verify(signature, message, key, cb)   before a proof is believed: cb(null, verdict)
+ * crypto.verify(message, signature, key, cb)   before a proof is believed: cb(null, verdict)
  * ```
  * A hook may take the callback or return a promise. Its error fails the one operation that asked. `verify` is asked a second time, with
  * the 32-byte hash, when it says no: feeds of hypercore 8 were signed so.
@@ -46,7 +46,7 @@ function answer (feed, { handle, hooks, peers }, [, , id, what, ...question]) {
 
 function ask (feed, { crypto, onwrite }, peers, what, [first, second, third], cb) {
   if (what === SIGN) return crypto.sign(first, feed.secretKey, cb)
-  if (what === VERIFY) return crypto.verify(second, first, feed.key, cb)
+  if (what === VERIFY) return crypto.verify(first, second, feed.key, cb)
   if (what === WRITE) return onwrite(first, second, peers.get(third) || null, cb)
 }
 

@@ -9,6 +9,8 @@
 'use strict'
 
 const INNER = require('./inner')
+const check = require('./check')
+const { bytes } = require('./codec')
 const { native, more } = require('./engine')
 
 // Places in what `native.peerInfo` gives.
@@ -26,9 +28,9 @@ class Peer {
     this.live = !!opts.live
     this.sparse = feed.sparse
     this.ack = !!opts.ack
-    this.downloading = typeof opts.download === 'boolean' ? opts.download : feed.downloading
-    this.uploading = typeof opts.upload === 'boolean' ? opts.upload : feed.uploading
-    this.maxRequests = opts.maxRequests || feed.maxRequests || 16
+    this.downloading = !!(typeof opts.download === 'boolean' ? opts.download : feed.downloading)
+    this.uploading = !!(typeof opts.upload === 'boolean' ? opts.upload : feed.uploading)
+    this.maxRequests = check.requests(opts.maxRequests, check.requests(feed.maxRequests, 16))
     this.remoteExtensions = feed.extensions.remote()
     Object.defineProperty(this, INNER, { value: { id: ++lastId, last: NOTHING_YET, opened: false, isForeign, ticking: null } })
   }
@@ -72,7 +74,8 @@ class Peer {
 
   // Blocks that the remote has and we have not.
   get remoteBitfield () {
-    return { get: (index) => native.peerHas(this.feed[INNER].handle, this[INNER].id, index) }
+    const { handle } = this.feed[INNER]
+    return { get: (index) => check.isIndex(index) && native.peerHas(handle, this[INNER].id, index) && !native.feedHas(handle, index, index + 1) }
   }
 
   get remotePublicKey () {
@@ -92,12 +95,14 @@ class Peer {
   }
 
   setDownloading (downloading) {
+    downloading = !!downloading
     if (downloading === this.downloading) return
     this.downloading = downloading
     sendStatus(this)
   }
 
   setUploading (uploading) {
+    uploading = !!uploading
     if (uploading === this.uploading) return
     this.uploading = uploading
     sendStatus(this)
@@ -105,6 +110,7 @@ class Peer {
 
   // Sends an encoded extension message; `id` is the extension's.
   extension (id, message) {
+    message = bytes(message)
     if (id >= 0) more(native.peerExtension(this.feed[INNER].handle, this[INNER].id, id, message))
   }
 
@@ -118,6 +124,11 @@ class Peer {
   }
 }
 
+// The peer is removed: the core knows nothing of it any more.
+function keepLast (peer, last) {
+  if (last.length > 0) peer[INNER].last = last
+}
+
 function info (peer) {
   const inner = peer[INNER]
   const now = native.peerInfo(peer.feed[INNER].handle, inner.id)
@@ -128,5 +139,7 @@ function info (peer) {
 function sendStatus (peer) {
   more(native.peerStatus(peer.feed[INNER].handle, peer[INNER].id, peer.downloading, peer.uploading))
 }
+
+Peer.keepLast = keepLast
 
 module.exports = Peer

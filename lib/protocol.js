@@ -37,10 +37,11 @@ class Protocol extends Duplex {
   // discoverykey, remoteopen, extensions, channelclose.
   constructor (initiator, handlers = {}) {
     if (typeof initiator !== 'boolean') throw errors.initiator()
+    const given = check.noiseKeyPair(handlers.keyPair)
+    const timeout = check.milliseconds(handlers.timeout, TIMEOUT)
     super({ readableHighWaterMark: SLICE, writableHighWaterMark: SLICE })
     const noise = !(handlers.noise === false && handlers.encrypted === false)
-    const keyPair = noise ? handlers.keyPair || Protocol.keyPair() : { publicKey: null, secretKey: null }
-    const timeout = handlers.timeout === false || handlers.timeout === 0 ? 0 : handlers.timeout || TIMEOUT
+    const keyPair = noise ? given || Protocol.keyPair() : { publicKey: null, secretKey: null }
 
     this.initiator = initiator
     this.handlers = handlers
@@ -72,7 +73,7 @@ class Protocol extends Duplex {
 
   // A key pair for Noise; the same one for the same seed of 32 bytes.
   static keyPair (seed) {
-    const [publicKey, secretKey] = native.noiseKeyPair(seed)
+    const [publicKey, secretKey] = native.noiseKeyPair(check.seed(seed))
     return { publicKey, secretKey }
   }
 

@@ -12,6 +12,7 @@
 'use strict'
 
 const { Readable, addAbortSignal } = require('stream')
+const check = require('./check')
 const errors = require('./errors')
 
 const AHEAD = 16
@@ -27,20 +28,32 @@ class ReadStream extends Readable {
     opts = opts || {}
     super({ objectMode: true, highWaterMark: opts.snapshot === false ? 0 : AHEAD })
     this.feed = feed
-    this.start = opts.start || 0
-    this.end = typeof opts.end === 'number' ? opts.end : -1
+    this.start = 0
+    this.end = -1
     this.live = !!opts.live
     this.snapshot = opts.snapshot !== false
     this.tail = !!opts.tail
-    this.index = this.start
     this.options = {
       wait: opts.wait !== false,
       ifAvailable: !!opts.ifAvailable,
       valueEncoding: opts.valueEncoding,
       timeout: opts.timeout === undefined && this.live ? 0 : opts.timeout
     }
-    this.#ahead = opts.batch > 0 ? opts.batch : AHEAD
-    if (opts.signal) addAbortSignal(opts.signal, this)
+    this.#ahead = opts.batch >= 1 ? Math.floor(opts.batch) : AHEAD
+    try {
+      this.#limit(opts)
+    } catch (err) {
+      this.destroy(err)
+    }
+    this.index = this.start
+  }
+
+  // An end below 0 or without end is none.
+  #limit ({ start, end, timeout, signal }) {
+    if (start) this.start = check.index(start)
+    if (end >= 0 && end !== Infinity) this.end = check.index(end)
+    check.milliseconds(timeout, 0)
+    if (check.signal(signal) !== null) addAbortSignal(signal, this)
   }
 
   _read () {

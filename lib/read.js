@@ -76,18 +76,18 @@ const methods = {
   head (opts, cb) {
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     if (typeof cb !== 'function') return cancellable(false, (done) => this.head(opts, done))
-    this.open((err) => {
-      if (err) return cb(err)
-      if (opts && opts.update) this.update(opts, last)
-      else soon(last)
-    })
-
+    // Both steps go by one token, one after the other.
+    opts = { ...opts, cancel: tokenOf(opts) }
     // That nobody has a newer one is no reason not to give what is here.
     const last = (err) => {
       if (err && err.code !== 'ENOUPDATE') cb(err)
       else if (this.length === 0) cb(errors.empty())
       else this.get(this.length - 1, opts, cb)
     }
+    if (opts.update) return this.update(opts, last)
+    const request = new Request(this, 'head', {}, opts, last)
+    whenOpen(this, request, () => request.answer(null))
+    return request.token
   },
 
   // Whether block `start`, or all from `start` to before `end`, are here. Answers at once; a callback is told as well.
@@ -226,6 +226,7 @@ function getLater (feed, request, index, opts) {
 // The block was not here, or not read at once.
 function waitForBlock (request, op, index, opts) {
   const { feed } = request
+  if (request.over) return more(native.feedCancel(feed[INNER].handle, op, null, ''))
   const local = native.feedHas(feed[INNER].handle, index, index + 1)
   request.waits(op, local)
   if (local || (opts && opts.wait === false)) return

@@ -16,6 +16,7 @@
 const INNER = require('./inner')
 const Peer = require('./peer')
 const Protocol = require('./protocol')
+const check = require('./check')
 const errors = require('./errors')
 const foreign = require('./foreign')
 const { hook } = require('./async')
@@ -30,6 +31,7 @@ function replicate (feed, initiator, opts) {
   if (!opts && hasInitiator(initiator)) [initiator, opts] = [initiator.initiator, initiator]
   opts = opts || {}
   if (opts.extensions) throw errors.peerExtensions()
+  check.requests(opts.maxRequests, 16)
   const stream = streamFor(feed, initiator, opts)
 
   feed.ifAvailable.wait()

@@ -12,6 +12,7 @@
 'use strict'
 
 const INNER = require('./inner')
+const check = require('./check')
 const errors = require('./errors')
 const { native, more, soon, must, mayWait } = require('./engine')
 
@@ -30,10 +31,22 @@ class Request {
     this.op = 0
     this.done = false
     this.reason = null
-    this.timeout = timeoutOf(feed, kind, opts)
     this.timer = null
-    this.signal = (opts && opts.signal) || null
+    this.signal = null
     requests.set(this.token, this)
+    try {
+      this.#limit(opts)
+    } catch (err) {
+      this.giveUp(err)
+    }
+  }
+
+  // What ends the waiting early. The time counts from the call, also while the feed opens.
+  #limit (opts) {
+    this.signal = check.signal(opts && opts.signal)
+    const timeout = timeoutOf(this.feed, this.kind, opts)
+    if (opts && opts.onwait && typeof opts.onwait !== 'function') throw errors.badHook()
+    if (timeout > 0) this.timer = setTimeout(() => this.giveUp(errors.timeout()), timeout)
     if (this.signal) this.#listen()
   }
 
@@ -48,14 +61,13 @@ class Request {
     this.isLocal = local
     if (local) must(op, answer)
     else mayWait(this.feed, op, answer)
-    if (this.timeout > 0) this.timer = setTimeout(() => this.giveUp(errors.timeout()), this.timeout)
   }
 
   // Answers with `err`, unless the answer is on its way.
   giveUp (err) {
     if (this.over) return
     this.reason = err
-    if (this.op === 0) soon(() => this.finish(err))
+    if (this.op === 0 || this.isLocal) soon(() => this.finish(err))
     else more(native.feedCancel(this.feed[INNER].handle, this.op, null, '')) // the answer will be `err`
   }
 
@@ -83,7 +95,7 @@ class Request {
 
 // The feed's default is not for downloads, which are asked for without an end in mind.
 function timeoutOf (feed, kind, opts) {
-  if (opts && opts.timeout !== undefined) return opts.timeout || 0
+  if (opts && opts.timeout !== undefined) return check.milliseconds(opts.timeout, 0)
   return kind === 'download' ? 0 : feed[INNER].timeout
 }
 

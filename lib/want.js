@@ -69,7 +69,7 @@ const methods = {
       return
     }
     if (!check.isIndex(start)) return
-    if (!end) end = start + 1
+    if (!check.isIndex(end) || end === 0) end = start + 1
     for (const request of requests.values()) cancelWithin(request, start, end)
     const cancelGets = () => more(native.feedCancelRange(this[INNER].handle, start, end))
     if (this.opened) cancelGets()
@@ -78,6 +78,7 @@ const methods = {
 
   // A hint that lets updates with `ifAvailable` end early: no peer has more than `length` blocks.
   setExpectedLength (length) {
+    if (length !== -1) check.length(length)
     const inner = this[INNER]
     inner.expectedLength = length
     this.open((err) => {
@@ -172,17 +173,19 @@ function selection (range) {
   if (typeof range === 'number') return { ...ALL, start: range, end: range + 1 }
   if (Array.isArray(range)) range = { blocks: range }
   if (!range) range = {}
+  if (typeof range !== 'object') range = { start: range }
   const { hash, linear, blocks } = range
   let { start, end } = range
   if (Array.isArray(blocks) && typeof start !== 'number') {
     start = blocks.reduce((least, block) => block < least ? block : least, blocks.length ? blocks[0] : 0)
     end = blocks.reduce((most, block) => block >= most ? block + 1 : most, 0)
   }
-  return { start: start || 0, end: !end || end === Infinity ? -1 : end, hash: !!hash, linear: !!linear, blocks: Array.isArray(blocks) ? [...blocks] : null }
+  return { start: start || 0, end: !end || end === Infinity ? -1 : end, hash: !!hash, linear: !!linear, blocks: Array.isArray(blocks) ? [...blocks] : blocks || null }
 }
 
 function checkSelection ({ start, end, blocks }) {
   if (!check.isIndex(start) || (end !== -1 && (!check.isIndex(end) || end < start))) throw errors.badRange()
+  if (blocks && !Array.isArray(blocks)) throw errors.badRange()
   if (blocks) blocks.forEach(check.index)
 }
 
@@ -191,8 +194,12 @@ function isSame (a, b) {
 }
 
 function cancelWithin (request, start, end) {
-  if (request.kind === 'get' || request.kind === 'update') return // the core knows which
+  if (request.kind === 'get') return // the core knows which
   const { what } = request
+  if (request.kind === 'update') {
+    if (what.length > start && what.length <= end) request.giveUp(errors.requestCancelled())
+    return
+  }
   if (what.end === -1 || what.start < start || what.end > end) return
   request.giveUp(request.kind === 'seek' ? errors.requestCancelled() : errors.downloadCancelled())
 }

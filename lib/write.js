@@ -38,7 +38,7 @@ const methods = {
     return this.append([], cb)
   },
 
-  // Forgets the data of blocks start..end, of block `start` when no end is given.
+  // Forgets the data of blocks start..end, of block `start` when no end is given. Options: delete (false keeps the bytes).
   clear (start, end, opts, cb) {
     if (typeof end === 'function') [end, opts, cb] = [undefined, undefined, end]
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
@@ -54,7 +54,7 @@ const methods = {
       if (err) return cb(err)
       const op = nextOp()
       must(op, (err) => cb(err))
-      more(native.feedClear(this[INNER].handle, op, start, end))
+      more(native.feedClear(this[INNER].handle, op, start, end, !!opts && opts.delete === false))
     })
   }
 }

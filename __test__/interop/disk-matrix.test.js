@@ -77,7 +77,7 @@ const KINDS = {
 // Version 8 signed the hash of the roots, without the length.
 const eight = {
   sign: (message, secretKey, cb) => cb(null, require('hypercore-crypto').sign(message.subarray(0, 32), secretKey)),
-  verify: (signature, message, key, cb) => cb(null, require('hypercore-crypto').verify(signature, message, key))
+  verify: (message, signature, key, cb) => cb(null, require('hypercore-crypto').verify(message, signature, key))
 }
 
 for (const [kind, make] of Object.entries(KINDS)) {

@@ -206,7 +206,7 @@ impl Sim {
     fn clear(&mut self, place: usize) {
         let start = self.dice.below(self.truth.len() as u64);
         let end = start + self.dice.size(32) as u64;
-        let op = self.nodes[place].host.verb(|feed, op| feed.clear(op, start, end));
+        let op = self.nodes[place].host.verb(|feed, op| feed.clear(op, start, end, false));
         self.look_at(place);
         let node = &mut self.nodes[place];
         assert!(matches!(node.host.answer(op), Some(Ok(_))));

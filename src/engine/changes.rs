@@ -34,7 +34,7 @@ const SOON: u64 = 2_000;
 pub(super) enum Change {
     Append { op: u64, blocks: Vec<Bytes> },
     Store(Vec<Answer>),
-    Clear { op: u64, start: u64, end: u64 },
+    Clear { op: u64, start: u64, end: u64, keep_bytes: bool },
     Put { op: u64, item: Put },
     Audit { op: u64 },
     Truncate { op: u64, len: u64 },
@@ -78,9 +78,9 @@ impl World {
         match (change, slot.feed.get().cloned()) {
             (Change::Append { op, blocks }, Some(log)) => self.append(id, op, log, blocks),
             (Change::Store(answers), Some(log)) => self.store(id, log, answers),
-            (Change::Clear { op, start, end }, Some(log)) => {
+            (Change::Clear { op, start, end, keep_bytes }, Some(log)) => {
                 self.run(id, false, async move {
-                    let result = log.clear(start, end).await;
+                    let result = log.clear(start, end, keep_bytes).await;
                     Completion::Cleared { feed: id, op, range: (start, end), result }
                 });
             }

@@ -18,7 +18,7 @@ pub enum Kind {
     Key,
     /// A feed is open: feed, key, discovery key, secret key, length, byte length, writable, live.
     Opened,
-    /// A feed is longer: feed, length, byte length.
+    /// A feed is longer: feed, length, byte length, live.
     Append,
     /// A block arrived: feed, index, data, peer.
     Download,
@@ -34,7 +34,7 @@ pub enum Kind {
     Io,
     /// A peer opened its side: feed, peer.
     PeerOpen,
-    /// A peer is gone: feed, peer.
+    /// A peer is gone: feed, peer, what was known of it last.
     PeerRemove,
     /// A peer's extension names: feed, peer, names.
     PeerExtensions,

@@ -172,9 +172,9 @@ impl FeedHandle {
         self.enter(|world| world.cancel_range(self.id, start, end))
     }
 
-    /// Gives up blocks that are held: `Clear`, `Done`.
-    pub fn clear(&self, op: u64, start: u64, end: u64) -> bool {
-        self.enter(|world| world.change(self.id, op, Change::Clear { op, start, end }))
+    /// Gives up blocks that are held, and their bytes unless these are to be kept: `Clear`, `Done`.
+    pub fn clear(&self, op: u64, start: u64, end: u64, keep_bytes: bool) -> bool {
+        self.enter(|world| world.change(self.id, op, Change::Clear { op, start, end, keep_bytes }))
     }
 
     /// Closes peers, fails what waits, gives up the files.

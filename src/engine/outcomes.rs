@@ -111,7 +111,9 @@ impl World {
         match result {
             Ok(appended) => {
                 if appended.len > appended.start {
-                    self.tell(Kind::Append, [id.into(), appended.len.into(), appended.byte_len.into()]);
+                    let live = self.feeds.get(&id).and_then(FeedSlot::log).is_none_or(|log| log.is_signed());
+                    let values = [id.into(), appended.len.into(), appended.byte_len.into(), live.into()];
+                    self.tell(Kind::Append, values);
                     if let Some(slot) = self.feeds.get_mut(&id) {
                         slot.replicator.announce(appended.start, appended.len - appended.start, None);
                         (appended.start..appended.len).for_each(|block| slot.replicator.arrived(block));

@@ -41,6 +41,25 @@ pub struct PeerInfo {
     pub stats: [u64; 4],
 }
 
+impl PeerInfo {
+    /// All of it in the order of its fields; yes is 1.
+    pub fn numbers(&self) -> [u64; 10] {
+        let [down_blocks, down_bytes, up_blocks, up_bytes] = self.stats;
+        [
+            self.remote_opened.into(),
+            self.remote_len,
+            self.remote_downloading.into(),
+            self.remote_uploading.into(),
+            self.remote_acks.into(),
+            self.inflight,
+            down_blocks,
+            down_bytes,
+            up_blocks,
+            up_bytes,
+        ]
+    }
+}
+
 impl World {
     /// Opens a feed on a stream. Nothing happens if it is not open here or is on the stream already.
     pub(super) fn attach(&mut self, stream: u64, feed: u64, mut attach: AttachOptions) {
@@ -89,8 +108,11 @@ impl World {
         {
             on.peers.remove(&local);
         }
-        slot.replicator.remove_peer(peer);
-        self.tell(Kind::PeerRemove, [feed.into(), peer.0.into()]);
+        let last = self.peer_info(feed, peer).map(|info| info.numbers().map(Value::Number).to_vec());
+        if let Some(slot) = self.feeds.get_mut(&feed) {
+            slot.replicator.remove_peer(peer);
+        }
+        self.tell(Kind::PeerRemove, [feed.into(), peer.0.into(), Value::List(last.unwrap_or_default())]);
         self.dirty_feeds.insert(feed);
     }
 
@@ -203,7 +225,8 @@ impl World {
         }
         slot.replicator.tree_grew();
         if let Some((len, byte_len)) = report.grown {
-            self.tell(Kind::Append, [feed.into(), len.into(), byte_len.into()]);
+            let live = slot.log().is_none_or(|log| log.is_signed());
+            self.tell(Kind::Append, [feed.into(), len.into(), byte_len.into(), live.into()]);
         }
         self.arrived(feed, answers, &report.arrivals);
         self.tell_if_complete(feed, !report.arrivals.is_empty());

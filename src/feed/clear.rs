@@ -7,8 +7,8 @@ use crate::store::File;
 
 impl Feed {
     /// Forgets the blocks `start..end`; false if none of them was held. The bits go first, then the bytes: after a crash
-    /// in between, space is lost, never a block that is said to be there.
-    pub async fn clear(&self, start: u64, end: u64) -> Result<bool, FeedError> {
+    /// in between, space is lost, never a block that is said to be there. With `keep_bytes` the bytes stay.
+    pub async fn clear(&self, start: u64, end: u64, keep_bytes: bool) -> Result<bool, FeedError> {
         let range = self.byte_range(start, end).await?;
         let stage = {
             let state = self.state.lock();
@@ -20,7 +20,7 @@ impl Feed {
         };
         self.write_pages(&stage).await?;
         self.state.lock().bitfield.apply(stage);
-        if let Some((from, to)) = range.filter(|_| self.io.can_clear() && !self.indexing) {
+        if let Some((from, to)) = range.filter(|_| self.io.can_clear() && !self.indexing && !keep_bytes) {
             // The blocks are given up already; what the disk does not take back is only space.
             self.io.clear(File::Data, from, to.saturating_sub(from)).await.ok();
         }

@@ -45,6 +45,8 @@ pub enum FeedError {
     CannotSeek,
     /// The caller: past the last byte.
     OutOfBounds,
+    /// The caller: a length that the log does not have.
+    BeyondEnd,
 }
 
 impl FeedError {
@@ -67,6 +69,7 @@ impl FeedError {
             Self::NoProof => "ENOPROOF",
             Self::ForkRisk => "EFORKRISK",
             Self::CannotSeek | Self::OutOfBounds => "ECANNOTSEEK",
+            Self::BeyondEnd => "EBADARGUMENT",
         })
     }
 }
@@ -92,6 +95,7 @@ impl std::fmt::Display for FeedError {
             Self::ForkRisk => out.write_str("The end of this hypercore was lost, appending could fork it"),
             Self::CannotSeek => out.write_str("Unable to seek to this offset"),
             Self::OutOfBounds => out.write_str("Out of bounds"),
+            Self::BeyondEnd => out.write_str("Could not satisfy length"),
         }
     }
 }

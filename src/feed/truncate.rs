@@ -11,12 +11,12 @@ use crate::math::flat::BlockIndex;
 use crate::store::{File, Write, layout};
 
 impl Feed {
-    /// Forgets all blocks from `len` on; false if the log is not longer than that. The signatures go before the bits: a
+    /// Forgets all blocks from `len` on; false if the log is that long already. The signatures go before the bits: a
     /// later signature would bring the blocks back, a missing one is made again.
     pub async fn truncate(&self, len: u64) -> Result<bool, FeedError> {
         let old = self.len();
         if old <= len {
-            return Ok(false);
+            return if old == len { Ok(false) } else { Err(FeedError::BeyondEnd) };
         }
         let roots = Roots::new(self.roots_of(len).await?);
         let stage = {

@@ -196,10 +196,10 @@ pub fn feed_cancel_range(feed: &FeedRef, start: f64, end: f64) -> bool {
     feed.cancel_range(number(start), number(end))
 }
 
-/// Gives up blocks.
+/// Gives up blocks, and their bytes unless these are to be kept.
 #[napi(catch_unwind)]
-pub fn feed_clear(feed: &FeedRef, op: f64, start: f64, end: f64) -> bool {
-    feed.clear(number(op), number(start), number(end))
+pub fn feed_clear(feed: &FeedRef, op: f64, start: f64, end: f64, keep_bytes: bool) -> bool {
+    feed.clear(number(op), number(start), number(end), keep_bytes)
 }
 
 /// Closes a feed.
@@ -260,18 +260,7 @@ pub fn feed_stats(feed: &FeedRef) -> Vec<f64> {
 /// requests in flight, then blocks and bytes received, blocks and bytes sent.
 #[napi(catch_unwind)]
 pub fn peer_info(feed: &FeedRef, peer: f64) -> Option<Vec<f64>> {
-    let info = feed.peer_info(number(peer))?;
-    let flag = |flag: bool| f64::from(u8::from(flag));
-    let mut values = vec![
-        flag(info.remote_opened),
-        info.remote_len as f64,
-        flag(info.remote_downloading),
-        flag(info.remote_uploading),
-        flag(info.remote_acks),
-        info.inflight as f64,
-    ];
-    values.extend(info.stats.iter().map(|value| *value as f64));
-    Some(values)
+    Some(feed.peer_info(number(peer))?.numbers().map(|value| value as f64).to_vec())
 }
 
 /// True if a peer has a block.
