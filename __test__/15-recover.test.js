@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
-const { hypercore, test, scratch, create, open, ask, block } = require('./helpers')
+const { hypercore, test, scratch, create, open, ask, block, link, until } = require('./helpers')
 
 const COUNT = 300
 
@@ -128,3 +128,42 @@ test('a block that rotted on disk is an error, the others are not', async (t) =>
   await assert.rejects(ask(feed, 'get', 7), { code: 'EBADBLOCK' })
   assert.deepEqual(await ask(feed, 'get', 8), block(8, 100))
 })
+
+const ROTS = {
+  'signatures are gone': (file) => fs.truncateSync(file('signatures'), 32),
+  'the last signature is another': (file) => spoil(file('signatures'), 32 + 64 * (COUNT - 1), 64),
+  'the tree is gone': (file) => fs.truncateSync(file('tree'), 32),
+  'a node of the tree is gone': (file) => spoil(file('tree'), 32 + 40 * 256, 40),
+  'half of the data is gone': (file) => fs.truncateSync(file('data'), 100 * COUNT / 2),
+  'a block is another': (file) => spoil(file('data'), 100 * 7 + 50, 1, 0xff)
+}
+
+for (const [rot, damage] of Object.entries(ROTS)) {
+  test(`a reader heals from an honest peer: ${rot}`, { timeout: 60000 }, async (t) => {
+    const core = await written(t)
+    const writer = await open(t, core.dir)
+    const dir = scratch(t)
+    let reader = await open(t, dir, core.key)
+    link(t, writer, reader)
+    await until(() => reader.downloaded() === COUNT)
+    await ask(reader, 'close')
+
+    damage((name) => path.join(dir, name))
+    reader = await open(t, dir, core.key)
+    const [one, other] = link(t, writer, reader)
+    for (let i = 0; i < COUNT; i++) {
+      const data = await ask(reader, 'get', i).catch((err) => {
+        assert(['EBADBLOCK', 'ENODEMISSING'].includes(err.code), err)
+        return ask(reader, 'get', i)
+      })
+      assert.deepEqual(data, block(i, 100))
+    }
+    assert.deepEqual([one.destroyed, other.destroyed, reader.length], [false, false, COUNT])
+  })
+}
+
+function spoil (file, offset, length, value = 0) {
+  const fd = fs.openSync(file, 'r+')
+  fs.writeSync(fd, Buffer.alloc(length, value), 0, length, offset)
+  fs.closeSync(fd)
+}

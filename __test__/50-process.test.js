@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
 const path = require('node:path')
-const { test, defer, scratch, open, ask, event, files } = require('./helpers')
+const { hypercore, test, defer, scratch, open, ask, event, files } = require('./helpers')
 
 const LIMIT = 15000
 const PRELUDE = `
@@ -133,6 +133,22 @@ test('what fails without a callback stays silent', async (t) => {
     a.append('x')
     a.ready(ok(() => a.close(ok(() => { a.append('y'); a.clear(0); a.flush && console.log('alive') }))))
   `, 'alive')
+})
+
+test('loops of awaited calls let the event loop turn', async (t) => {
+  const ram = require('random-access-memory')
+  for (const storage of [path.join(scratch(t), 'core'), hypercore.memory(), () => ram()]) {
+    const feed = await open(t, storage)
+    await feed.append(['a', 'b'])
+    for (const call of [() => feed.append('x'), () => feed.get(0), () => feed.getBatch(0, 2), () => feed.seek(1), () => feed.clear(9, 10)]) {
+      let turns = 0
+      const timer = setInterval(() => turns++, 1)
+      const end = performance.now() + 300
+      while (performance.now() < end) await call()
+      clearInterval(timer)
+      assert(turns > 1, `${turns} turns`)
+    }
+  }
 })
 
 test('worker threads: several environments load the addon, use it and end', async (t) => {

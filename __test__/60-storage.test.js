@@ -200,6 +200,61 @@ test('replication between every pair of kinds', async (t) => {
   }
 })
 
+test('a storage that answers at once may be asked thousands of things in a row', async (t) => {
+  const stores = new Map()
+  const storage = (name) => {
+    if (!stores.has(name)) stores.set(name, new Slow('sync'))
+    return stores.get(name).face()
+  }
+  const feed = await open(t, storage)
+  await fill(feed, 3000, 1)
+  assert.deepEqual({ ...await ask(feed, 'audit') }, { valid: 3000, invalid: 0 })
+  await ask(feed, 'close')
+  stores.delete('bitfield')
+  const again = await open(t, storage)
+  assert.equal(again.length, 3000)
+  assert.equal(await ask(again, 'append', 'x'), 3000)
+})
+
+test('whatever a storage throws or answers is an error', async (t) => {
+  for (const thrown of [undefined, null, 0, '', Object.create(null)]) {
+    let isBroken = false
+    const feed = await open(t, (name) => {
+      const store = ram()
+      const { write, read } = store
+      store.write = function (...args) {
+        if (isBroken) throw thrown
+        write.apply(this, args)
+      }
+      store.read = function (offset, size, cb) {
+        if (isBroken) setImmediate(cb, thrown || Object.create(null))
+        else read.call(this, offset, size, cb)
+      }
+      return store
+    })
+    await ask(feed, 'append', 'a')
+    isBroken = true
+    for (const call of [ask(feed, 'append', 'b'), ask(feed, 'get', 0)]) await assert.rejects(call, { code: 'EBADSTORAGE' })
+    isBroken = false
+    assert.deepEqual([await ask(feed, 'append', 'b'), String(await ask(feed, 'get', 1))], [1, 'b'])
+  }
+  for (const data of [undefined, 5, [], 'text', {}]) {
+    let isBroken = false
+    const feed = await open(t, () => {
+      const store = ram()
+      const { read } = store
+      store.read = function (offset, size, cb) {
+        if (isBroken) process.nextTick(cb, null, data)
+        else read.call(this, offset, size, cb)
+      }
+      return store
+    })
+    await ask(feed, 'append', 'a')
+    isBroken = true
+    await assert.rejects(ask(feed, 'get', 0), { code: 'EBADSTORAGE' })
+  }
+})
+
 test('a view on keys: it keeps its key when it is first asked, and has no secret key', async (t) => {
   const { publicKey } = hypercore.keyPair()
   let asked = 0

@@ -191,6 +191,21 @@ test('the handshake as a whole has a deadline, however slowly its bytes drip', a
   assert.deepEqual([a.destroyed, b.destroyed], [false, false])
 })
 
+test('a flood of tiny messages is taken in no faster than they are handled', { timeout: 60000 }, async (t) => {
+  const stream = new Protocol(true, { encrypted: false, noise: false, live: true })
+  t.after(() => stream.destroy())
+  let heard = 0
+  stream.registerExtension('x', { onmessage () { heard++ } })
+  stream.write(Buffer.from([4, 1, 10, 1, 120])) // options: extensions ['x']
+  const frames = Buffer.alloc(3 << 20, Buffer.from([2, 15, 0])) // a million empty messages of it
+  let turns = 0
+  const watch = setInterval(() => turns++, 1)
+  stream.write(frames)
+  await until(() => heard === 1 << 20)
+  clearInterval(watch)
+  assert(turns > 20, `the event loop turned ${turns} times`)
+})
+
 test('over a socket: remoteAddress and remoteType', async (t) => {
   const server = net.createServer((socket) => join(t, socket, new Protocol(false))).listen(0, '127.0.0.1')
   await event(server, 'listening')

@@ -33,6 +33,9 @@ const WAITING = Symbol('waiting')
 // Milliseconds a drain may last, and the events it takes before it first looks at the clock.
 const BUDGET = 1
 const BLIND = 64
+// Milliseconds that a program may keep the event loop from turning by asking on and on, each time when it was answered. With storages
+// that answer in nextTick programs rely on being through before it turns, so this is long.
+const PATIENCE = 40
 
 const engine = native.engineNew(wake)
 
@@ -43,6 +46,7 @@ let next = 0
 let scheduled = false
 let draining = false
 let givingWay = false
+let dispatched = 0 // since the event loop turned, as far as we know
 let isWaiting = false // the core has events
 
 // Notes that a native call left events behind. Gives back what it was told.
@@ -80,7 +84,9 @@ function drain () {
       if (next === queue.length && !refill()) empty = true
       else {
         dispatch(queue[next++])
-        late = givingWay || (++count >= BLIND && spent() > BUDGET)
+        count++
+        dispatched++
+        late = givingWay || (dispatched >= BLIND && spent() > (count >= BLIND ? BUDGET : PATIENCE))
       }
     }
   } finally {
@@ -121,10 +127,16 @@ function soon (fn, ...args) {
   if (!draining) scheduleLater()
 }
 
-// Calls `fn` at once, or, when events are on their way, behind them. For callers who are called by somebody else.
+// Calls `fn` at once, or, when events are on their way, behind them; and later when it is time to give way. For callers who are called
+// by somebody else.
 function behind (fn) {
-  if (scheduled || next < queue.length) process.nextTick(fn)
-  else fn()
+  if (next < queue.length) queue.push([LOCAL, fn, []])
+  else if (scheduled) process.nextTick(fn)
+  else if (!exhausted()) fn()
+  else {
+    queue.push([LOCAL, fn, []])
+    if (!draining) scheduleLater()
+  }
 }
 
 // ## Giving way
@@ -146,6 +158,7 @@ function spent () {
 function turned () {
   turnStart = 0
   work = 0
+  dispatched = 0
 }
 
 // True when it is time to give way, after `weight` events' worth of work. Little work is always done in one turn, however slow the machine.
@@ -158,6 +171,11 @@ function late (weight) {
 // True when it is time to give way. Looks at the clock at every 64th call only.
 function tired () {
   return (++looks & 63) === 0 && spent() > BUDGET
+}
+
+// The same for somebody who asks on and on.
+function exhausted () {
+  return (++looks & 63) === 0 && spent() > PATIENCE
 }
 
 // A promise for a value that is here already, which gives way now and then.
@@ -258,4 +276,4 @@ function release () {
 
 function noop () {}
 
-module.exports = { native, Kind, engine, EVENT, more, soon, behind, late, settled, nextOp, must, mayWait, register, hold, release }
+module.exports = { native, Kind, engine, EVENT, more, soon, behind, late, exhausted, settled, nextOp, must, mayWait, register, hold, release }

@@ -100,7 +100,15 @@ function keep (err) {
 
 // What a caller's function threw or answered, as an Error.
 function foreign (err) {
-  return err instanceof Error ? err : create('EBADSTORAGE', String(err))
+  return err instanceof Error ? err : create('EBADSTORAGE', textOf(err))
+}
+
+function textOf (value) {
+  try {
+    return String(value)
+  } catch {
+    return 'A storage failed with what has no text'
+  }
 }
 
 // The Error for a failed operation: a kept one (`number` not 0), or a new one with the core's code and message.

@@ -17,7 +17,7 @@
 
 const errors = require('./errors')
 const { bytes } = require('./codec')
-const { native, more } = require('./engine')
+const { native, more, exhausted } = require('./engine')
 
 const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
 const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
@@ -26,7 +26,7 @@ const GROWING = [BITFIELD, SIGNATURES]
 const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
 
-// Arrays for what the core asks for; see `run`. A storage that answers at once makes it ask for more in the middle of a run.
+// Arrays for what the core asks for; see `#run`. Feeds may use each other's storages in the middle of a run.
 const arrays = []
 
 // Where small writes get their bytes: a storage may keep them, so none is used twice.
@@ -38,6 +38,8 @@ class JsStorage {
   #create
   #files = new Array(FILES.length).fill(null)
   #hasSecretKey = false
+  #isRunning = false
+  #isAskedAgain = false
   #missing = new Set() // storages that said that there is no such file
 
   // Asks for the `key` storage at once; throws what `create` throws.
@@ -72,14 +74,27 @@ class JsStorage {
     }
   }
 
-  // A call of the feed with this handle left something behind: events, or something to do here.
+  // A call of the feed with this handle left something behind: events, or something to do here. A storage that answers at once
+  // makes the core ask for more in the middle of a run; then the run goes on, and gives way to the event loop now and then.
   rest (handle, rest) {
     more((rest & 1) !== 0)
-    if ((rest & 2) !== 0) this.run(handle)
+    if ((rest & 2) === 0) return
+    this.#isAskedAgain = true
+    if (!this.#isRunning) this.#runAll(handle)
+  }
+
+  #runAll (handle) {
+    this.#isRunning = true
+    while (this.#isAskedAgain) {
+      if (exhausted()) return setImmediate(() => this.#runAll(handle))
+      this.#isAskedAgain = false
+      this.#run(handle)
+    }
+    this.#isRunning = false
   }
 
   // Carries out what the core asks of the feed with this handle, and answers each request once, now or later.
-  run (handle) {
+  #run (handle) {
     const answer = (id, status, value) => this.rest(handle, native.feedIoDone(handle, id, status, value))
     let list = arrays.pop() || new Float64Array(1 + 5 * 64)
     let [data, used] = [slab, slabUsed]
@@ -135,7 +150,7 @@ class JsStorage {
       try {
         storage.write(list[i + 3], part, cb)
       } catch (err) {
-        cb(err)
+        cb(errors.foreign(err))
       }
     }
     return used
@@ -209,12 +224,17 @@ function optional (storage, method, done, call) {
 }
 
 function finishRead (data, size, done) {
+  const buffer = asBuffer(data)
+  if (buffer !== null && buffer.length === size) done(DONE, buffer)
+  else done(FAILED, errors.keep(errors.storageSize()))
+}
+
+// Null for what is not bytes, or not any more.
+function asBuffer (data) {
   try {
-    const buffer = bytes(data)
-    if (buffer.length === size) done(DONE, buffer)
-    else done(FAILED, errors.keep(errors.storageSize()))
-  } catch (err) {
-    done(FAILED, errors.keep(err))
+    return typeof data === 'string' ? null : bytes(data)
+  } catch {
+    return null
   }
 }
 

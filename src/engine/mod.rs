@@ -78,7 +78,11 @@ impl Engine {
     /// Takes in what workers have done, and gives all events since the last call.
     pub fn drain(&self) -> Vec<Event> {
         self.enter(|_| ());
-        self.queue.take()
+        let mut events = self.queue.take();
+        if self.world.lock().resume_streams() {
+            events.push(Event::new(Kind::Again, []));
+        }
+        events
     }
 
     /// True if there are events.

@@ -8,7 +8,7 @@ use super::feeds::{Wanted, failure_values};
 use super::jobs::Outline;
 use super::streams::ChannelPlace;
 use super::world::World;
-use crate::feed::{Arrival, PutReport};
+use crate::feed::{Arrival, FeedError, PutReport};
 use crate::math::crypto::discovery_key;
 use crate::replicate::{Local, Output, PeerId, PeerOptions};
 use crate::wire::Message;
@@ -219,7 +219,10 @@ impl World {
                 Ok(()) => slot.replicator.stored(*peer, *index, *size),
                 Err(error) => {
                     slot.replicator.refused(*index, size.is_none());
-                    faults.push((*peer, Failure::from(error)));
+                    // A rotten node of ours is not the remote's fault: it is asked again, for that node too.
+                    if !matches!(error, FeedError::NodeMissing(_)) {
+                        faults.push((*peer, Failure::from(error)));
+                    }
                 }
             }
         }

@@ -24,6 +24,11 @@ impl Queue {
         self.events.lock().is_empty()
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.events.lock().len()
+    }
+
     /// Everything that waits.
     pub fn take(&self) -> Vec<Event> {
         std::mem::take(&mut self.events.lock())

@@ -17,6 +17,8 @@ const CHUNK: usize = 64 * 1024;
 pub(super) const HIGH_WATER: usize = 256 * 1024;
 /// While more bytes than this wait to be sent, nothing more is read from the remote.
 const FULL: usize = 16 * 1024 * 1024;
+/// While more events than this wait for JavaScript, nothing more is read from any remote.
+const MAX_EVENTS: usize = 1_024;
 
 /// How a stream is made.
 pub struct StreamOptions {
@@ -116,10 +118,21 @@ impl World {
         self.tell_stream(id);
     }
 
+    /// JavaScript has taken the events: streams are read on. True if some were waiting for it.
+    pub(super) fn resume_streams(&mut self) -> bool {
+        let is_waiting = !self.stalled_streams.is_empty();
+        self.dirty_streams.append(&mut self.stalled_streams);
+        is_waiting
+    }
+
     fn next_event(&mut self, id: u64) -> Option<Result<Event, ProtocolError>> {
         let slot = self.streams.get_mut(&id)?;
         let is_full = slot.protocol.pending_output() > FULL || self.has_too_many_uploads(id);
         if is_full {
+            return None;
+        }
+        if self.queue.len() > MAX_EVENTS {
+            self.stalled_streams.insert(id);
             return None;
         }
         self.streams.get_mut(&id)?.protocol.poll().transpose()
@@ -134,7 +147,8 @@ impl World {
             slot.is_told = true;
             self.queue.push(Kind::Readable, [id.into()]);
         }
-        if slot.is_held && has_room && !slot.is_authenticating && waiting <= FULL {
+        let is_stalled = self.stalled_streams.contains(&id);
+        if slot.is_held && has_room && !is_stalled && !slot.is_authenticating && waiting <= FULL {
             slot.is_held = false;
             self.queue.push(Kind::Drained, [id.into()]);
         }
@@ -142,7 +156,8 @@ impl World {
 
     /// Whether the remote has to wait before its next chunk is taken.
     pub(super) fn hold_if_full(&mut self, id: u64) -> bool {
-        let is_behind = self.has_too_many_uploads(id) || self.dirty_streams.contains(&id);
+        let is_behind =
+            self.has_too_many_uploads(id) || self.dirty_streams.contains(&id) || self.stalled_streams.contains(&id);
         let Some(slot) = self.streams.get_mut(&id) else { return false };
         slot.is_held = is_behind || slot.is_authenticating || slot.protocol.pending_output() > FULL;
         slot.is_held
@@ -208,6 +223,7 @@ impl World {
     pub(super) fn remove_stream(&mut self, id: u64) {
         let Some(slot) = self.streams.remove(&id) else { return };
         self.dirty_streams.remove(&id);
+        self.stalled_streams.remove(&id);
         let mut peers: Vec<_> = slot.peers.into_iter().collect();
         peers.sort_unstable_by_key(|(local, _)| *local);
         for (_, (feed, peer)) in peers {

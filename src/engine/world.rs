@@ -21,6 +21,8 @@ pub struct World {
     pub(super) clock: Clock,
     /// Streams with bytes to look at, or with requests to answer.
     pub(super) dirty_streams: BTreeSet<u64>,
+    /// Streams that are not read on, since too many events wait for JavaScript.
+    pub(super) stalled_streams: BTreeSet<u64>,
     /// Feeds whose peers may be asked for more.
     pub(super) dirty_feeds: BTreeSet<u64>,
 }
@@ -36,6 +38,7 @@ impl World {
             completions,
             clock,
             dirty_streams: BTreeSet::new(),
+            stalled_streams: BTreeSet::new(),
             dirty_feeds: BTreeSet::new(),
         }
     }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{Cursor, Feed, FeedError, State};
+use crate::log::stage::Stage;
 use crate::math::crypto::{Node, leaf_hash, leaf_hashes};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
 use crate::store::{File, Io, StoreError, layout, record};
@@ -36,8 +37,17 @@ pub enum BlockRead {
 }
 
 impl Feed {
-    /// The block, or None if it is not held. `io` says whether to wait for the device.
+    /// The block, or None if it is not held. `io` says whether to wait for the device. One that is rotten is an error once;
+    /// then a reader does not hold it any more.
     pub async fn get(&self, io: &Io, block: BlockIndex) -> Result<Option<Bytes>, FeedError> {
+        let result = self.get_checked(io, block).await;
+        if matches!(result, Err(FeedError::BadBlock(_) | FeedError::NodeMissing(_))) {
+            self.forget_block(block);
+        }
+        result
+    }
+
+    async fn get_checked(&self, io: &Io, block: BlockIndex) -> Result<Option<Bytes>, FeedError> {
         if !self.has(block) {
             return Ok(None);
         }
@@ -47,6 +57,16 @@ impl Feed {
             return Err(FeedError::BadBlock(block));
         }
         Ok(Some(data))
+    }
+
+    /// A rotten block of a reader counts as not held from now on, so that it is fetched again. A writer's may be the only one.
+    fn forget_block(&self, block: BlockIndex) {
+        let mut state = self.state.lock();
+        if state.pair.is_none() {
+            let mut stage = Stage::new();
+            stage.set(&state.bitfield, block.0, false);
+            state.bitfield.apply(stage);
+        }
     }
 
     /// Several blocks in one go: what touches is read together, and all are hashed together.

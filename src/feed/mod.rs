@@ -72,6 +72,8 @@ struct State {
     bitfield: Bitfield,
     nodes: NodeCache,
     cursor: Option<Cursor>,
+    /// How many answers may still lack what we told the remote we had, before nodes of ours turned out rotten.
+    lenience: u32,
 }
 
 /// Where the block after the last one touched begins: saves the walk over the roots when blocks come in order.

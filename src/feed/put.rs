@@ -16,6 +16,9 @@ use crate::math::crypto::{self, Hash, Node, SignatureBytes, leaf_hashes};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
 use crate::store::{File, Write};
 
+/// Requests that can be under way when a rotten node is found.
+const LENIENCE: u32 = 1_024;
+
 /// One `data` message: a block with its proof, or only the proof.
 #[derive(Clone, Debug)]
 pub struct Put {
@@ -75,11 +78,56 @@ impl Feed {
             let hash = item.value.as_ref().and_then(|_| hashes.next());
             results.push(match self.admit(&mut draft, item, hash).await {
                 Ok(()) => Ok(()),
-                Err(error @ (FeedError::Proof(_) | FeedError::Hook(_))) => Err(error),
+                Err(error @ (FeedError::Proof(_) | FeedError::Hook(_))) => Err(self.excused(error)),
+                Err(error @ FeedError::NodeMissing(node)) => {
+                    self.forget_node(NodeIndex(node));
+                    Err(error)
+                }
                 Err(error) => return Err(error),
             });
         }
         self.commit(draft, results).await
+    }
+
+    /// A proof does not fit to our nodes. They are forgotten, and the remote is asked again; if there are none, or they were just
+    /// proven, it is the remote's fault.
+    fn doubt(&self, draft: &Draft, ours: &NodeMap, block: BlockIndex) -> FeedError {
+        let stored: Vec<NodeIndex> = {
+            let state = self.state.lock();
+            let is_stored = |index: &NodeIndex| !draft.nodes.contains_key(index) && state.bitfield.has_node(*index);
+            ours.keys().copied().filter(|index| state.pair.is_none() && is_stored(index)).collect()
+        };
+        stored.iter().for_each(|index| self.forget_node(*index));
+        match stored.first() {
+            Some(index) => FeedError::NodeMissing(index.0),
+            None => ProofError::Mismatch(block.leaf()).into(),
+        }
+    }
+
+    /// A node of ours is rotten: from now on it counts as not held, so that a remote sends it again.
+    fn forget_node(&self, node: NodeIndex) {
+        let mut state = self.state.lock();
+        let mut stage = Stage::new();
+        if stage.set_node(&state.bitfield, node, false) {
+            state.bitfield.apply(stage);
+            state.lenience = LENIENCE;
+        }
+    }
+
+    /// What was asked for before a rotten node was found may come without nodes that we said we had: no fault of the remote's.
+    fn excused(&self, error: FeedError) -> FeedError {
+        let mut state = self.state.lock();
+        match error {
+            FeedError::Proof(ProofError::Missing(index)) if state.lenience > 0 => {
+                state.lenience -= 1;
+                FeedError::NodeMissing(index.0)
+            }
+            FeedError::Proof(ProofError::Unsigned) if state.lenience > 0 => {
+                state.lenience -= 1;
+                FeedError::NodeMissing(0)
+            }
+            error => error,
+        }
     }
 
     async fn commit(&self, mut draft: Draft, results: Vec<Result<(), FeedError>>) -> Result<PutReport, FeedError> {
@@ -116,7 +164,10 @@ impl Feed {
             proof::plan(&claim, |index| draft.holds(&state, index))?
         };
         let ours = self.fetch(draft, plan.needs()).await?;
-        let finding = proof::finish(&plan, &claim, |index| ours.get(&index).copied())?;
+        let finding = match proof::finish(&plan, &claim, |index| ours.get(&index).copied()) {
+            Err(ProofError::Mismatch(_)) => return Err(self.doubt(draft, &ours, block)),
+            finding => finding?,
+        };
         self.check_roots(draft, &claim, &finding).await?;
         if let Some(hooks) = self.hooks.as_ref().filter(|hooks| hooks.writes) {
             hooks.may_write(block.0, value.clone(), peer).await?;

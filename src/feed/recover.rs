@@ -14,6 +14,7 @@ use super::nodes::read_node;
 use super::{FeedError, State};
 use crate::log::merkle::Roots;
 use crate::log::stage::Stage;
+use crate::log::tree;
 use crate::math::crypto::{Node, SignatureBytes, leaf_hash, parent};
 use crate::math::flat::{BlockIndex, full_roots};
 use crate::store::{File, Io, Write, layout, record};
@@ -42,7 +43,19 @@ impl State {
         }
         let is_lost = !self.look_back(io, len, trusts).await?;
         self.may_fork = self.pair.is_some() && (is_lost || later == Verdict::Unknown);
+        if is_lost && self.pair.is_none() {
+            self.forget_unproven(len);
+        }
         Ok(())
+    }
+
+    /// A reader takes what it cannot prove as not held, so that it is fetched again. On disk it stays.
+    fn forget_unproven(&mut self, len: u64) {
+        let proven = self.roots.len();
+        let mut stage = Stage::new();
+        stage.set_range(&self.bitfield, proven, len, false);
+        tree::truncate(&mut stage, &self.bitfield, proven);
+        self.bitfield.apply(stage);
     }
 
     /// Takes the longest log beyond `len` that a signature proves. `Unknown` if there are signatures but no roots.

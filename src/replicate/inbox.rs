@@ -68,7 +68,7 @@ impl Replicator {
         // The remote will not answer for what it has lost; ask elsewhere at once.
         let lost: Vec<Ask> =
             peer.inflight.iter().map(|inflight| inflight.ask).filter(|ask| (start..end).contains(&ask.index)).collect();
-        lost.iter().for_each(|ask| _ = peer.take_inflight(*ask));
+        lost.iter().for_each(|ask| peer.refuse(*ask));
         lost.into_iter().for_each(|ask| self.release_from(id, ask));
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{Ask, Request};
+use super::{Ask, LATE_AFTER, Request};
 use crate::log::haves::Haves;
 use crate::log::tree::RemoteTree;
 use crate::wire::Message;
@@ -13,6 +13,8 @@ const FIRST_WINDOW: usize = 16;
 const MAX_WINDOW: usize = 512;
 /// Blocks in flight, in bytes, that the window may reach: enough for 100 MB/s at 40 ms.
 const MAX_WINDOW_BYTES: usize = 4 * 1024 * 1024;
+/// How often a peer may take back what it said it had.
+const MAX_REFUSALS: u32 = 3;
 /// Requests of a remote that wait for their turn; one that sends more is not read from until some are answered.
 pub const MAX_UPLOADS: usize = 4_096;
 
@@ -83,6 +85,9 @@ pub struct Peer {
     pub(super) wants_inflight: i32,
     pub(super) inflight: VecDeque<Inflight>,
     pub(super) asked: HashSet<Ask>,
+    /// How often it said that it had lost what it was just asked for, since the last pardon.
+    refusals: HashMap<Ask, u32>,
+    pardon_at: u64,
     /// Where it goes on in each selection.
     pub(super) cursors: HashMap<u64, Cursor>,
     /// Since when, in milliseconds, requests wait and no answer comes.
@@ -119,6 +124,8 @@ impl Peer {
             wants_inflight: 0,
             inflight: VecDeque::new(),
             asked: HashSet::new(),
+            refusals: HashMap::new(),
+            pardon_at: 0,
             cursors: HashMap::new(),
             silent_since: None,
             window: options.max_requests.unwrap_or(FIRST_WINDOW),
@@ -191,6 +198,31 @@ impl Peer {
             self.widen();
         }
         Some(taken)
+    }
+
+    /// The remote has lost what it was asked for. If that happens again and again it is not asked for it until the next pardon.
+    pub(super) fn refuse(&mut self, ask: Ask) {
+        if self.take_inflight(ask).is_none() {
+            return;
+        }
+        let count = self.refusals.entry(ask).or_default();
+        *count += 1;
+        if *count >= MAX_REFUSALS {
+            self.asked.insert(ask);
+        }
+    }
+
+    /// Time has passed: what was refused may be asked for again.
+    pub(super) fn pardon(&mut self, now: u64) {
+        if now < self.pardon_at || self.refusals.is_empty() {
+            return;
+        }
+        self.pardon_at = now + LATE_AFTER;
+        for (ask, _) in self.refusals.drain().filter(|(_, count)| *count >= MAX_REFUSALS) {
+            if self.inflight.iter().all(|inflight| inflight.ask != ask) {
+                self.asked.remove(&ask);
+            }
+        }
     }
 
     /// Takes back a request; an answer that comes all the same was not asked for. False if it was not made.

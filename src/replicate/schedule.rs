@@ -39,6 +39,7 @@ impl Replicator {
     pub fn tick(&mut self, now: u64) {
         let mut late = Vec::new();
         for (id, peer) in &mut self.peers {
+            peer.pardon(now);
             if peer.is_too_silent(now) {
                 self.outputs.push_back(Output::TimedOut(*id));
             }
