@@ -2,7 +2,7 @@
  * JsStorage: carries the core's disk requests out on storages that a caller's function makes.
  *
  * ```text
- * requests  data of all writes; id, op, file, offset, size,  id, op, file, offset, size, ...      size in bytes
+ * requests  count; id, op, file, offset, size,  id, op, file, offset, size, ...; bytes of all writes      size in bytes
  * op        read | write | clear | stat | close | destroy      writes with one id, next to each other, have one answer
  * answer    done | absent (there is no such file, or it ends before the last byte wanted) | failed
  * ```
@@ -25,14 +25,6 @@ const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
 const GROWING = [BITFIELD, SIGNATURES]
 const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
-
-// Arrays for what the core asks for; see `#run`. Feeds may use each other's storages in the middle of a run.
-const arrays = []
-
-// Where small writes get their bytes: a storage may keep them, so none is used twice.
-const SLAB = 16384
-let slab = Buffer.allocUnsafeSlow(SLAB)
-let slabUsed = 0
 
 class JsStorage {
   #create
@@ -96,29 +88,19 @@ class JsStorage {
   // Carries out what the core asks of the feed with this handle, and answers each request once, now or later.
   #run (handle) {
     const answer = (id, status, value) => this.rest(handle, native.feedIoDone(handle, id, status, value))
-    let list = arrays.pop() || new Float64Array(1 + 5 * 64)
-    let [data, used] = [slab, slabUsed]
-    let taken = native.feedTakeIo(handle, list, data, used)
-    if (taken < 0) {
-      const bytes = -1 - taken
-      if (5 * list[0] >= list.length) list = new Float64Array(1 + 10 * list[0])
-      if (bytes > SLAB / 4) [data, used] = [Buffer.allocUnsafeSlow(bytes), 0]
-      else [data, used] = [slab = Buffer.allocUnsafeSlow(SLAB), 0]
-      taken = native.feedTakeIo(handle, list, data, used)
-    }
-    if (data === slab) slabUsed = used + taken
-    const end = 1 + 5 * list[0]
-    for (let i = 1; i < end;) {
-      if (list[i + 1] === WRITE) {
+    const { numbers, bytes, start } = take(handle)
+    const end = start + 1 + 5 * numbers[start]
+    let used = 8 * end
+    for (let i = start + 1; i < end;) {
+      if (numbers[i + 1] === WRITE) {
         const first = i
-        while (i < end && list[i] === list[first]) i += 5
-        used = this.#write(list, first, i, data, used, answer)
+        while (i < end && numbers[i] === numbers[first]) i += 5
+        used = this.#write(numbers, first, i, bytes, used, answer)
       } else {
-        this.#carryOut(list[i], list[i + 1], list[i + 2], list[i + 3], list[i + 4], answer)
+        this.#carryOut(numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], answer)
         i += 5
       }
     }
-    arrays.push(list)
   }
 
   // Reads what the core asks for next on the way to a block: cb(err, data). No data means that there is none.
@@ -132,9 +114,9 @@ class JsStorage {
     })
   }
 
-  // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `data` is used then.
-  #write (list, i, end, data, used, answer) {
-    const id = list[i]
+  // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `bytes` is used then.
+  #write (numbers, i, end, bytes, used, answer) {
+    const id = numbers[i]
     let left = (end - i) / 5
     let error = null
     const done = (err) => {
@@ -144,11 +126,11 @@ class JsStorage {
       else answer(id, DONE)
     }
     for (; i < end; i += 5) {
-      const storage = this.#files[list[i + 2]]
-      const part = data.subarray(used, used += list[i + 4])
+      const storage = this.#files[numbers[i + 2]]
+      const part = bytes.subarray(used, used += numbers[i + 4])
       const cb = once(done)
       try {
-        storage.write(list[i + 3], part, cb)
+        storage.write(numbers[i + 3], part, cb)
       } catch (err) {
         cb(errors.foreign(err))
       }
@@ -206,6 +188,32 @@ class JsStorage {
     if (err.code !== undefined) return false
     return file === SECRET_KEY || (GROWING.includes(file) && storage.statable !== true && !this.#hasSecretKey)
   }
+}
+
+// Memory for what the core asks for. Storages may keep the bytes that they are given, so none is used twice.
+class Page {
+  constructor (size) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.numbers = new Float64Array(this.bytes.buffer, 0, size >> 3)
+    this.used = 0
+  }
+}
+
+const PAGE = 65536
+let page = new Page(PAGE)
+
+// What the core asks of the feed with this handle: numbers from place `start` on, and behind them the bytes of writes.
+function take (handle) {
+  let on = page
+  let taken = native.feedTakeIo(handle, on.bytes, on.used)
+  if (taken < 0) {
+    on = new Page(Math.max(PAGE, -taken))
+    if (-taken <= PAGE / 4) page = on
+    taken = native.feedTakeIo(handle, on.bytes, 0)
+  }
+  const start = on.used / 8
+  on.used += 8 * Math.ceil(taken / 8)
+  return { numbers: on.numbers, bytes: on.bytes, start }
 }
 
 // Storages may answer twice.

@@ -174,7 +174,8 @@ fn node_writes(mut nodes: Vec<Node>) -> Vec<Write> {
         .chunk_by(|a, b| a.index.0 + 1 == b.index.0)
         .filter_map(|run| {
             let first = run.first()?;
-            let bytes: Vec<u8> = run.iter().flat_map(record::encode_node).collect();
+            let mut bytes = Vec::with_capacity(run.len() * layout::NODE_LEN);
+            run.iter().for_each(|node| bytes.extend_from_slice(&record::encode_node(node)));
             Some(Write { file: File::Tree, offset: layout::node_offset(first.index), data: vec![Bytes::from(bytes)] })
         })
         .collect()

@@ -10,8 +10,11 @@
 //!
 //! Source: hypercore-crypto@2.3.2 index.js.
 
+use std::sync::Arc;
+
 use blake2b_simd::{Params, many};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
+use ed25519_dalek::{Sha512, Signature, SigningKey, VerifyingKey};
 use subtle::ConstantTimeEq;
 
 use super::flat::NodeIndex;
@@ -127,17 +130,24 @@ pub fn hash(data: &[u8]) -> Hash {
 #[derive(Clone)]
 pub struct KeyPair {
     signing: SigningKey,
+    /// What each signature would otherwise derive from the seed anew.
+    expanded: Arc<ExpandedSecretKey>,
 }
 
 impl KeyPair {
     /// The pair that grows from 32 random bytes.
     pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self { signing: SigningKey::from_bytes(seed) }
+        Self::new(SigningKey::from_bytes(seed))
     }
 
     /// The pair in a 64-byte secret key, or None if its two halves do not belong together.
     pub fn from_secret_key(secret_key: &[u8; 64]) -> Option<Self> {
-        SigningKey::from_keypair_bytes(secret_key).ok().map(|signing| Self { signing })
+        SigningKey::from_keypair_bytes(secret_key).ok().map(Self::new)
+    }
+
+    fn new(signing: SigningKey) -> Self {
+        let expanded = Arc::new(ExpandedSecretKey::from(signing.as_bytes()));
+        Self { signing, expanded }
     }
 
     /// The key that names the feed.
@@ -152,7 +162,7 @@ impl KeyPair {
 
     /// Signs a message; the same message always gives the same bytes.
     pub fn sign(&self, message: &[u8]) -> SignatureBytes {
-        self.signing.sign(message).to_bytes()
+        raw_sign::<Sha512>(&self.expanded, message, &self.signing.verifying_key()).to_bytes()
     }
 }
 

@@ -1,9 +1,9 @@
 //! Storages in JavaScript: what is asked of them, and what they answer.
 //!
 //! ```text
-//! event Io, or a call's rest -> feedTakeIo: numbers, bytes -> the storage -> feedIoDone: rest -> ...
+//! event Io, or a call's rest -> feedTakeIo -> the storage -> feedIoDone: rest -> ...
 //! ```
-//! Numbers and bytes go into arrays of the caller's: an array made here for each request would cost more than the request.
+//! Numbers and bytes go into memory of the caller's: an array made here for each request would cost more than the request.
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Either, Float64ArraySlice, Uint8ArraySlice};
@@ -15,36 +15,31 @@ use crate::feed::BlockRead;
 use crate::store::StoreError;
 use crate::store::mailbox::{Answer, Op, Request};
 
-/// Takes the waiting requests. `numbers` becomes their count, writes counted one by one, then five numbers for each: id,
-/// operation, file, offset, bytes to read, write or clear. `data` gets, from `offset` on, the bytes of all writes, one after the
-/// other. Writes that are answered together have one id and are neighbours. Gives the number of bytes; if the arrays are too
-/// short nothing is taken, and it is -1 less the bytes that are needed.
+/// Takes the waiting requests. `page` gets, from `offset` on, their count, writes counted one by one; five numbers for each: id,
+/// operation, file, offset, bytes to read, write or clear; then the bytes of all writes, one after the other. Numbers are f64.
+/// Writes that are answered together have one id and are neighbours. Gives how many bytes that are; if they do not fit nothing
+/// is taken, and it is below 0.
 #[napi(catch_unwind)]
-pub fn feed_take_io(feed: &FeedRef, mut numbers: Float64ArraySlice, mut data: Uint8ArraySlice, offset: f64) -> f64 {
+pub fn feed_take_io(feed: &FeedRef, mut page: Uint8ArraySlice, offset: f64) -> f64 {
     let (count, bytes) = feed.waiting_requests();
-    // SAFETY: the caller made these arrays for us, and nobody else looks at them during the call.
-    let (numbers, data) = unsafe { (numbers.as_mut(), data.as_mut()) };
-    let room = data.get_mut(number(offset) as usize..).unwrap_or_default();
-    if room.len() < bytes || numbers.len() < 1 + 5 * count {
-        fill(numbers, [count as f64]);
-        return -1.0 - bytes as f64;
-    }
+    let wanted = size_of::<f64>() * (1 + 5 * count) + bytes;
+    // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during the call.
+    let page = unsafe { page.as_mut() };
+    let Some(room) = page.get_mut(number(offset) as usize..).and_then(|room| room.get_mut(..wanted)) else {
+        return -(wanted as f64);
+    };
     let requests = feed.take_requests();
-    fill(
-        numbers,
-        std::iter::once(count as u64).chain(requests.iter().flat_map(entries).flatten()).map(|value| value as f64),
-    );
-    let mut room = room;
-    for part in requests.iter().flat_map(parts) {
-        let Some((head, tail)) = room.split_at_mut_checked(part.len()) else { break };
-        head.copy_from_slice(part);
-        room = tail;
+    let numbers = std::iter::once(count as u64).chain(requests.iter().flat_map(entries).flatten());
+    let (head, mut rest) = room.split_at_mut(wanted - bytes);
+    for (to, value) in head.chunks_exact_mut(size_of::<f64>()).zip(numbers) {
+        to.copy_from_slice(&(value as f64).to_ne_bytes());
     }
-    bytes as f64
-}
-
-fn fill(array: &mut [f64], values: impl IntoIterator<Item = f64>) {
-    array.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+    for part in requests.iter().flat_map(parts) {
+        let Some((to, tail)) = rest.split_at_mut_checked(part.len()) else { break };
+        to.copy_from_slice(part);
+        rest = tail;
+    }
+    wanted as f64
 }
 
 fn entries(Request { id, op }: &Request) -> Vec<[u64; 5]> {
@@ -93,7 +88,8 @@ pub fn feed_next_read(feed: &FeedRef, index: f64, mut place: Float64ArraySlice) 
         Some(BlockRead::Nodes { index, offset, len }) => (2, [offset, len as u64, index.0]),
     };
     // SAFETY: the caller has one array for this, and nobody else looks at it during the call.
-    fill(unsafe { place.as_mut() }, values.map(|value| value as f64));
+    let place = unsafe { place.as_mut() };
+    place.iter_mut().zip(values).for_each(|(to, value)| *to = value as f64);
     kind
 }
 
