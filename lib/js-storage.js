@@ -25,13 +25,14 @@ const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
 const GROWING = [BITFIELD, SIGNATURES]
 const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
+// Nothing to do; carrying out; there is something, or more, to do.
+const [IDLE, RUNNING, ASKED] = [0, 1, 2]
 
 class JsStorage {
   #create
   #files = new Array(FILES.length).fill(null)
   #hasSecretKey = false
-  #isRunning = false
-  #isAskedAgain = false
+  #state = IDLE
   #missing = new Set() // storages that said that there is no such file
 
   // Asks for the `key` storage at once; throws what `create` throws.
@@ -71,31 +72,31 @@ class JsStorage {
   rest (handle, rest) {
     more((rest & 1) !== 0)
     if ((rest & 2) === 0) return
-    this.#isAskedAgain = true
-    if (!this.#isRunning) this.#runAll(handle)
+    const isIdle = this.#state === IDLE
+    this.#state = ASKED
+    if (isIdle) this.#runAll(handle)
   }
 
   #runAll (handle) {
-    this.#isRunning = true
-    while (this.#isAskedAgain) {
+    while (this.#state === ASKED) {
       if (exhausted()) return setImmediate(() => this.#runAll(handle))
-      this.#isAskedAgain = false
+      this.#state = RUNNING
       this.#run(handle)
     }
-    this.#isRunning = false
+    this.#state = IDLE
   }
 
   // Carries out what the core asks of the feed with this handle, and answers each request once, now or later.
   #run (handle) {
     const answer = (id, status, value) => this.rest(handle, native.feedIoDone(handle, id, status, value))
-    const { numbers, bytes, start } = take(handle)
+    const { numbers, memory, start } = take(handle)
     const end = start + 1 + 5 * numbers[start]
     let used = 8 * end
     for (let i = start + 1; i < end;) {
       if (numbers[i + 1] === WRITE) {
         const first = i
         while (i < end && numbers[i] === numbers[first]) i += 5
-        used = this.#write(numbers, first, i, bytes, used, answer)
+        used = this.#write(numbers, first, i, memory, used, answer)
       } else {
         this.#carryOut(numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], answer)
         i += 5
@@ -114,8 +115,8 @@ class JsStorage {
     })
   }
 
-  // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `bytes` is used then.
-  #write (numbers, i, end, bytes, used, answer) {
+  // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `memory` is used then.
+  #write (numbers, i, end, memory, used, answer) {
     const id = numbers[i]
     let left = (end - i) / 5
     let error = null
@@ -127,7 +128,7 @@ class JsStorage {
     }
     for (; i < end; i += 5) {
       const storage = this.#files[numbers[i + 2]]
-      const part = bytes.subarray(used, used += numbers[i + 4])
+      const part = memory.subarray(used, used += numbers[i + 4])
       const cb = once(done)
       try {
         storage.write(numbers[i + 3], part, cb)
@@ -193,8 +194,8 @@ class JsStorage {
 // Memory for what the core asks for. Storages may keep the bytes that they are given, so none is used twice.
 class Page {
   constructor (size) {
-    this.bytes = Buffer.allocUnsafeSlow(size)
-    this.numbers = new Float64Array(this.bytes.buffer, 0, size >> 3)
+    this.memory = Buffer.allocUnsafeSlow(size)
+    this.numbers = new Float64Array(this.memory.buffer, 0, size >> 3)
     this.used = 0
   }
 }
@@ -205,15 +206,15 @@ let page = new Page(PAGE)
 // What the core asks of the feed with this handle: numbers from place `start` on, and behind them the bytes of writes.
 function take (handle) {
   let on = page
-  let taken = native.feedTakeIo(handle, on.bytes, on.used)
+  let taken = native.feedTakeIo(handle, on.memory, on.used)
   if (taken < 0) {
     on = new Page(Math.max(PAGE, -taken))
     if (-taken <= PAGE / 4) page = on
-    taken = native.feedTakeIo(handle, on.bytes, 0)
+    taken = native.feedTakeIo(handle, on.memory, 0)
   }
   const start = on.used / 8
   on.used += 8 * Math.ceil(taken / 8)
-  return { numbers: on.numbers, bytes: on.bytes, start }
+  return { numbers: on.numbers, memory: on.memory, start }
 }
 
 // Storages may answer twice.

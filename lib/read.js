@@ -106,8 +106,8 @@ const methods = {
     if (typeof start === 'function') [start, cb] = [undefined, start]
     if (typeof end === 'function') [end, cb] = [undefined, end]
     if (start === undefined || start === null) start = 0
-    if (end === undefined || end === null) end = Math.max(this.length, start)
     return atOnce(cb, 0, () => {
+      if (end === undefined || end === null) end = Math.max(this.length, check.index(start))
       if (!check.isIndex(start) || !check.isIndex(end)) throw errors.badRange()
       return this.opened && start < end ? native.feedDownloaded(this[INNER].handle, start, end) : 0
     })
@@ -142,7 +142,14 @@ const methods = {
 
 // True when the core may be asked at once.
 function ready (feed, index, opts) {
-  return feed.opened && feed.readable && check.isIndex(index) && !(opts && opts.signal) && feed[INNER].cache === null
+  return feed.opened && feed.readable && check.isIndex(index) && isPlain(opts) && feed[INNER].cache === null
+}
+
+// Nothing that limits the waiting, or that would have to be refused.
+function isPlain (opts) {
+  if (!opts) return true
+  const { signal, timeout, onwait } = opts
+  return !signal && (timeout === undefined || timeout >= 0) && (!onwait || typeof onwait === 'function')
 }
 
 function getPromise (feed, index, opts) {
