@@ -1,5 +1,5 @@
 'use strict'
-// The examples, as a person would run them: processes of their own, ended by themselves or by us.
+// The walkthrough and the examples, as a person would run them: processes of their own, ended by themselves or by us.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')
@@ -8,7 +8,33 @@ const path = require('node:path')
 const { test, defer, scratch, event, until, sleep } = require('./helpers')
 
 const EXAMPLES = path.join(__dirname, '..', 'examples')
+const WALKTHROUGH = path.join(__dirname, '..', 'walkthrough')
 const LIMIT = { timeout: 60000 }
+
+test('the walkthrough, step by step, in one folder', LIMIT, async (t) => {
+  const cwd = scratch(t)
+  const step = async (name) => (await ends(runIn(t, cwd, path.join(WALKTHROUGH, name)))).lines
+  assert.deepEqual((await step('step-1.js')).slice(1), ['Appended blocks 0 and 1, the log has 2 blocks now', 'First block: hello', 'Second block: world'])
+  assert.deepEqual(await step('step-2.js'), [
+    'First clone block: hello',
+    'Second clone block: world',
+    'The log has 102 blocks, the clone knows of 102',
+    'Last clone block: block 99',
+    'The clone holds 3 blocks'
+  ])
+  assert.deepEqual(await step('step-3.js'), [
+    'Updates seen: 1, blocks fetched of the new ones: 0',
+    ...['one', 'two', 'three', 'the end'].map((block) => `Live: ${block}`),
+    'Blocks fetched of the new ones: 4'
+  ])
+})
+
+test('the walkthrough as programs for hypercore 9 are written, with hypercore-promisifier', LIMIT, async (t) => {
+  const cwd = scratch(t)
+  const step = async (name) => (await ends(runIn(t, cwd, path.join(WALKTHROUGH, 'promisifier', name)))).lines
+  assert.deepEqual(await step('step-1.js'), ['First block: hello', 'Second block: world'])
+  assert.deepEqual(await step('step-2.js'), ['First clone block: hello', 'Second clone block: world', 'The log has 102 blocks, the clone knows of 102'])
+})
 
 test('hyperbee', LIMIT, async (t) => {
   const { lines } = await ends(run(t, 'hyperbee.js'))
@@ -95,8 +121,12 @@ test('chat: nothing is missed or said twice, over broken lines, and restarts of 
 
 // An example under way: its lines so far.
 function run (t, name, ...args) {
+  return runIn(t, scratch(t), path.join(EXAMPLES, name), ...args)
+}
+
+function runIn (t, cwd, file, ...args) {
   // A group of its own, since some start other processes.
-  const child = spawn(process.execPath, [path.join(EXAMPLES, name), ...args], { cwd: scratch(t), detached: true })
+  const child = spawn(process.execPath, [file, ...args], { cwd, detached: true })
   const running = { child, lines: [], errors: '', exit: event(child, 'exit') }
   let rest = ''
   child.stdin.on('error', () => {})
