@@ -218,7 +218,8 @@ function call (fn, err, event) {
   if (err !== null) fn(err)
   else if (event.length === 2) fn(null)
   else if (event.length === 3) fn(null, event[2])
-  else fn(null, event[2], event[3])
+  else if (event.length === 4) fn(null, event[2], event[3])
+  else fn(null, event[2], event[3], event[4], event[5])
 }
 
 function answerWaiting (op, err, event) {

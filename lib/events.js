@@ -41,12 +41,14 @@ on.set(Kind.Opened, (feed, inner, [, , key, discoveryKey, secretKey, length, byt
   feed.emit('ready')
 })
 
-on.set(Kind.Append, (feed, inner, [, , length, byteLength, live]) => {
+on.set(Kind.Append, (feed, inner, [, , length, byteLength, live]) => grow(feed, length, byteLength, live))
+
+function grow (feed, length, byteLength, live) {
   feed.live = live
   feed.length = length
   feed.byteLength = byteLength
   feed.emit('append')
-})
+}
 
 on.set(Kind.Download, (feed, inner, [, , index, data, peer]) => {
   feed.emit('download', index, data, inner.peers.get(peer) || null)
@@ -141,4 +143,4 @@ on.set(Kind.RemoteUpdate, (feed, inner, [, , id]) => {
   if (peer) feed.emit('remote-update', peer)
 })
 
-module.exports = dispatch
+module.exports = { dispatch, grow }

@@ -149,7 +149,7 @@ function ready (feed, index, opts) {
 function isPlain (opts) {
   if (!opts) return true
   const { signal, timeout, onwait } = opts
-  return !signal && (timeout === undefined || timeout >= 0) && (!onwait || typeof onwait === 'function')
+  return !signal && (timeout === undefined || (typeof timeout === 'number' && timeout >= 0)) && (!onwait || typeof onwait === 'function')
 }
 
 function getPromise (feed, index, opts) {

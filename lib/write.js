@@ -14,6 +14,7 @@ const check = require('./check')
 const errors = require('./errors')
 const { bytes, binary } = require('./codec')
 const { promised } = require('./async')
+const { grow } = require('./events')
 const { beforeAppend } = require('./hooks')
 const { native, more, soon, nextOp, must } = require('./engine')
 
@@ -74,7 +75,14 @@ function afterOpen (feed, cb, go) {
 function sendBatch (feed, blocks, cb) {
   if (!feed.writable && !feed.closing) return soon(cb, errors.notWritable())
   const op = nextOp()
-  must(op, cb)
+  must(op, (err, seq, length, byteLength, live) => {
+    if (err) return cb(err)
+    try {
+      if (length > feed.length) grow(feed, length, byteLength, live)
+    } finally {
+      cb(null, seq)
+    }
+  })
   const { handle, js } = feed[INNER]
   const rest = native.feedAppend(handle, op, blocks)
   if (js === null) more((rest & 1) !== 0)

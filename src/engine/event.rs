@@ -18,7 +18,7 @@ pub enum Kind {
     Key,
     /// A feed is open: feed, key, discovery key, secret key, length, byte length, writable, live.
     Opened,
-    /// A feed is longer: feed, length, byte length, live.
+    /// A remote made a feed longer: feed, length, byte length, live.
     Append,
     /// A block arrived: feed, index, data, peer.
     Download,

@@ -65,7 +65,7 @@ impl FeedHandle {
         self.enter(|world| world.open_feed(self.id, op, options))
     }
 
-    /// Appends blocks: `Append`, `Done` with the index of the first.
+    /// Appends blocks: `Done` with the index of the first, length, byte length, live.
     pub fn append(&self, op: u64, blocks: Vec<Bytes>) -> Rest {
         self.engine.enter_from(Some(self.id), |world| world.change(self.id, op, Change::Append { op, blocks }))
     }

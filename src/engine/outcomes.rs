@@ -110,17 +110,14 @@ impl World {
         self.end_change(id);
         match result {
             Ok(appended) => {
-                if appended.len > appended.start {
-                    let live = self.feeds.get(&id).and_then(FeedSlot::log).is_none_or(|log| log.is_signed());
-                    let values = [id.into(), appended.len.into(), appended.byte_len.into(), live.into()];
-                    self.tell(Kind::Append, values);
-                    if let Some(slot) = self.feeds.get_mut(&id) {
-                        slot.replicator.announce(appended.start, appended.len - appended.start, None);
-                        (appended.start..appended.len).for_each(|block| slot.replicator.arrived(block));
-                        slot.replicator.tree_grew();
-                    }
+                let Appended { start, len, byte_len } = appended;
+                let live = self.feeds.get(&id).and_then(FeedSlot::log).is_none_or(|log| log.is_signed());
+                self.succeed(op, [start.into(), len.into(), byte_len.into(), live.into()]);
+                if let Some(slot) = self.feeds.get_mut(&id).filter(|_| len > start) {
+                    slot.replicator.announce(start, len - start, None);
+                    (start..len).for_each(|block| slot.replicator.arrived(block));
+                    slot.replicator.tree_grew();
                 }
-                self.succeed(op, [appended.start.into()]);
             }
             Err(error) => self.fail(op, Failure::from(&error)),
         }

@@ -12,8 +12,8 @@ use napi_derive::napi;
 use super::convert::{number, rest};
 use super::feeds::FeedRef;
 use crate::feed::BlockRead;
-use crate::store::StoreError;
 use crate::store::mailbox::{Answer, Op, Request};
+use crate::store::{StoreError, Write};
 
 /// Takes the waiting requests. `page` gets, from `offset` on, their count, writes counted one by one; five numbers for each: id,
 /// operation, file, offset, bytes to read, write or clear; then the bytes of all writes, one after the other. Numbers are f64.
@@ -29,11 +29,15 @@ pub fn feed_take_io(feed: &FeedRef, mut page: Uint8ArraySlice, offset: f64) -> f
         return -(wanted as f64);
     };
     let requests = feed.take_requests();
-    let numbers = std::iter::once(count as u64).chain(requests.iter().flat_map(entries).flatten());
     let (head, mut rest) = room.split_at_mut(wanted - bytes);
-    for (to, value) in head.chunks_exact_mut(size_of::<f64>()).zip(numbers) {
-        to.copy_from_slice(&(value as f64).to_ne_bytes());
-    }
+    let mut slots = head.chunks_exact_mut(size_of::<f64>());
+    let mut put = |value: u64| {
+        if let Some(slot) = slots.next() {
+            slot.copy_from_slice(&(value as f64).to_ne_bytes());
+        }
+    };
+    put(count as u64);
+    requests.iter().for_each(|request| put_request(request, |entry| entry.into_iter().for_each(&mut put)));
     for part in requests.iter().flat_map(parts) {
         let Some((to, tail)) = rest.split_at_mut_checked(part.len()) else { break };
         to.copy_from_slice(part);
@@ -42,18 +46,20 @@ pub fn feed_take_io(feed: &FeedRef, mut page: Uint8ArraySlice, offset: f64) -> f
     wanted as f64
 }
 
-fn entries(Request { id, op }: &Request) -> Vec<[u64; 5]> {
-    let one = |op: u64, file: crate::store::File, offset: u64, size: u64| vec![[*id, op, file as u64, offset, size]];
+/// Five numbers for each thing to do.
+fn put_request(Request { id, op }: &Request, mut put: impl FnMut([u64; 5])) {
     match op {
-        Op::Read { file, offset, len } => one(0, *file, *offset, *len as u64),
+        Op::Read { file, offset, len } => put([*id, 0, *file as u64, *offset, *len as u64]),
         Op::Write(writes) => {
-            let size = |data: &[Bytes]| data.iter().map(Bytes::len).sum::<usize>() as u64;
-            writes.iter().map(|write| [*id, 1, write.file as u64, write.offset, size(&write.data)]).collect()
+            for Write { file, offset, data } in writes {
+                let size = data.iter().map(Bytes::len).sum::<usize>() as u64;
+                put([*id, 1, *file as u64, *offset, size]);
+            }
         }
-        Op::Clear { file, offset, len } => one(2, *file, *offset, *len),
-        Op::Len(file) => one(3, *file, 0, 0),
-        Op::Close(file) => one(4, *file, 0, 0),
-        Op::Destroy(file) => one(5, *file, 0, 0),
+        Op::Clear { file, offset, len } => put([*id, 2, *file as u64, *offset, *len]),
+        Op::Len(file) => put([*id, 3, *file as u64, 0, 0]),
+        Op::Close(file) => put([*id, 4, *file as u64, 0, 0]),
+        Op::Destroy(file) => put([*id, 5, *file as u64, 0, 0]),
     }
 }
 
