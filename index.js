@@ -82,15 +82,17 @@ function Hypercore (storage, key, opts) {
 
 // What belongs to the feed and is nobody's business.
 function inner (feed, id, { files, hooks, cache, noiseKeyPair, timeout }, opts) {
+  const handle = native.feedNew(engine, id, files.native, {
+    sparse: feed.sparse,
+    indexing: !!opts.indexing,
+    allowPush: feed.allowPush,
+    hooksWrites: hooks.writes,
+    hooksSigns: hooks.signs,
+    hooksVerifies: hooks.verifies
+  })
+  if (files.js) files.js.attach(handle)
   return {
-    handle: native.feedNew(engine, id, files.native, {
-      sparse: feed.sparse,
-      indexing: !!opts.indexing,
-      allowPush: feed.allowPush,
-      hooksWrites: hooks.writes,
-      hooksSigns: hooks.signs,
-      hooksVerifies: hooks.verifies
-    }),
+    handle,
     js: files.js,
     hooks,
     cache,

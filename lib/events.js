@@ -80,7 +80,7 @@ on.set(Kind.Guard, (feed, inner, [, , count]) => {
   for (let n = count; n < 0; n++) feed.ifAvailable.continue()
 })
 
-on.set(Kind.Io, (feed, inner) => inner.js.rest(inner.handle, 2))
+on.set(Kind.Io, (feed, inner) => inner.js.carryOut())
 
 // ## Peers
 

@@ -27,11 +27,16 @@ const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
 // Nothing to do; carrying out; there is something, or more, to do.
 const [IDLE, RUNNING, ASKED] = [0, 1, 2]
+// What a call leaves behind when there is something to do; see `feedIoWritten`.
+const ASKS = 2
 
 class JsStorage {
   #create
   #files = new Array(FILES.length).fill(null)
   #hasSecretKey = false
+  #handle = null
+  #answer = null
+  #written = null
   #state = IDLE
   #missing = new Set() // storages that said that there is no such file
 
@@ -67,38 +72,58 @@ class JsStorage {
     }
   }
 
-  // A call of the feed with this handle left something behind: events, or something to do here. A storage that answers at once
-  // makes the core ask for more in the middle of a run; then the run goes on, and gives way to the event loop now and then.
-  rest (handle, rest) {
-    more((rest & 1) !== 0)
-    if ((rest & 2) === 0) return
-    const isIdle = this.#state === IDLE
-    this.#state = ASKED
-    if (isIdle) this.#runAll(handle)
+  // The core's handle of the feed whose storage this is.
+  attach (handle) {
+    this.#handle = handle
+    this.#answer = (id, status, value) => this.#rest(native.feedIoDone(handle, id, status, value))
+    this.#written = (id) => this.#rest(native.feedIoWritten(handle, id, this.#page, page.used))
   }
 
-  #runAll (handle) {
+  append (op, blocks) {
+    this.#rest(native.feedAppend(this.#handle, op, blocks, this.#page, page.used))
+  }
+
+  // The core asks for something.
+  carryOut () {
+    this.#rest(ASKS)
+  }
+
+  // While requests are carried out the core puts no others on the page.
+  get #page () {
+    return this.#state === IDLE ? page.memory : null
+  }
+
+  // A call of the core left something behind: events, something to do here, or that on the page already. A storage that answers at once
+  // makes the core ask for more in the middle of a run; then the run goes on, and gives way to the event loop now and then.
+  #rest (rest) {
+    more((rest & 1) !== 0)
+    if (rest < ASKS) return
+    const isIdle = this.#state === IDLE
+    this.#state = ASKED
+    if (isIdle) this.#runAll(rest < 4 ? null : claim(page, rest >> 2))
+  }
+
+  #runAll (place) {
     while (this.#state === ASKED) {
-      if (exhausted()) return setImmediate(() => this.#runAll(handle))
+      if (exhausted()) return setImmediate(() => this.#runAll(place))
       this.#state = RUNNING
-      this.#run(handle)
+      this.#run(place || take(this.#handle))
+      place = null
     }
     this.#state = IDLE
   }
 
-  // Carries out what the core asks of the feed with this handle, and answers each request once, now or later.
-  #run (handle) {
-    const answer = (id, status, value) => this.rest(handle, native.feedIoDone(handle, id, status, value))
-    const { numbers, memory, start } = take(handle)
+  // Carries out what the core asks, and answers each request once, now or later.
+  #run ({ numbers, memory, start }) {
     const end = start + 1 + 5 * numbers[start]
     let used = 8 * end
     for (let i = start + 1; i < end;) {
       if (numbers[i + 1] === WRITE) {
         const first = i
         while (i < end && numbers[i] === numbers[first]) i += 5
-        used = this.#write(numbers, first, i, memory, used, answer)
+        used = this.#write(numbers, first, i, memory, used)
       } else {
-        this.#carryOut(numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], answer)
+        this.#carryOut(numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4])
         i += 5
       }
     }
@@ -116,15 +141,15 @@ class JsStorage {
   }
 
   // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `memory` is used then.
-  #write (numbers, i, end, memory, used, answer) {
+  #write (numbers, i, end, memory, used) {
     const id = numbers[i]
     let left = (end - i) / 5
     let error = null
     const done = (err) => {
       error = error || err || null
       if (--left > 0) return
-      if (error) answer(id, FAILED, errors.keep(error))
-      else answer(id, DONE)
+      if (error) this.#answer(id, FAILED, errors.keep(error))
+      else this.#written(id)
     }
     for (; i < end; i += 5) {
       const storage = this.#files[numbers[i + 2]]
@@ -139,14 +164,14 @@ class JsStorage {
     return used
   }
 
-  #carryOut (id, op, file, offset, size, answer) {
+  #carryOut (id, op, file, offset, size) {
     const storage = this.#files[file]
     let isAnswered = false
     const done = (status, value) => {
       if (isAnswered) return
       isAnswered = true
       if (file === SECRET_KEY && op === READ && status === DONE) this.#hasSecretKey = true
-      answer(id, status, value)
+      this.#answer(id, status, value)
     }
     const fail = (err) => this.#isAbsent(storage, file, err) ? done(ABSENT) : done(FAILED, errors.keep(err))
     const plain = (err) => err ? done(FAILED, errors.keep(err)) : done(DONE)
@@ -212,9 +237,13 @@ function take (handle) {
     if (-taken <= PAGE / 4) page = on
     taken = native.feedTakeIo(handle, on.memory, 0)
   }
-  const start = on.used / 8
-  on.used += 8 * Math.ceil(taken / 8)
-  return { numbers: on.numbers, memory: on.memory, start }
+  return claim(on, taken)
+}
+
+function claim (page, taken) {
+  const start = page.used / 8
+  page.used += 8 * Math.ceil(taken / 8)
+  return { numbers: page.numbers, memory: page.memory, start }
 }
 
 // Storages may answer twice.

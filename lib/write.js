@@ -84,9 +84,8 @@ function sendBatch (feed, blocks, cb) {
     }
   })
   const { handle, js } = feed[INNER]
-  const rest = native.feedAppend(handle, op, blocks)
-  if (js === null) more((rest & 1) !== 0)
-  else js.rest(handle, rest)
+  if (js === null) more((native.feedAppend(handle, op, blocks, null, 0) & 1) !== 0)
+  else js.append(op, blocks)
 }
 
 function checkWritable (feed) {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Array, Buffer, Either, External, Unknown};
+use napi::bindgen_prelude::{Array, Buffer, Either, External, Uint8ArraySlice, Unknown};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use super::convert::{buffer_or_flag, maybe_array, maybe_number, number, rest};
+use super::convert::{buffer_or_flag, maybe_array, maybe_number, number};
+use super::storages::rest_on;
 use super::{EngineRef, MemoryRef};
 use crate::engine::{Failure, FeedHandle, FeedOptions, Got, Place, dice};
 use crate::feed::OpenOptions;
@@ -109,15 +110,15 @@ pub fn feed_open(feed: &FeedRef, op: f64, spec: OpenSpec) -> Result<bool> {
     Ok(feed.open(number(op), options))
 }
 
-/// Appends blocks. Gives what is left behind, as `rest` has it.
+/// Appends blocks. Gives what is left behind, as [`rest_on`] says.
 #[napi(catch_unwind)]
-pub fn feed_append(feed: &FeedRef, op: f64, blocks: Array) -> Result<u32> {
+pub fn feed_append(feed: &FeedRef, op: f64, blocks: Array, page: Option<Uint8ArraySlice>, offset: f64) -> Result<f64> {
     let mut list = Vec::with_capacity(blocks.len() as usize);
     for at in 0..blocks.len() {
         let block: &[u8] = blocks.get(at)?.ok_or_else(|| Error::from_reason("Expected a Buffer"))?;
         list.push(Bytes::copy_from_slice(block));
     }
-    Ok(rest(feed.append(number(op), list)))
+    Ok(rest_on(feed, feed.append(number(op), list), page, offset))
 }
 
 /// Gets a block.

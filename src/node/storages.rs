@@ -1,7 +1,7 @@
 //! Storages in JavaScript: what is asked of them, and what they answer.
 //!
 //! ```text
-//! event Io, or a call's rest -> feedTakeIo -> the storage -> feedIoDone: rest -> ...
+//! event Io, or a call's rest -> feedTakeIo -> the storage -> feedIoDone, feedIoWritten: rest -> ...
 //! ```
 //! Numbers and bytes go into memory of the caller's: an array made here for each request would cost more than the request.
 
@@ -11,6 +11,7 @@ use napi_derive::napi;
 
 use super::convert::{number, rest};
 use super::feeds::FeedRef;
+use crate::engine::{FeedHandle, Rest};
 use crate::feed::BlockRead;
 use crate::store::mailbox::{Answer, Op, Request};
 use crate::store::{StoreError, Write};
@@ -21,10 +22,33 @@ use crate::store::{StoreError, Write};
 /// is taken, and it is below 0.
 #[napi(catch_unwind)]
 pub fn feed_take_io(feed: &FeedRef, mut page: Uint8ArraySlice, offset: f64) -> f64 {
+    // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during the call.
+    take(feed, unsafe { page.as_mut() }, offset)
+}
+
+/// What a call has left behind: 1 if events wait, plus 2 if the feed's storage has something to do; or, where `page` has room for
+/// that, plus 4 times the bytes that it takes there, from `offset` on.
+pub fn rest_on(feed: &FeedHandle, rest: Rest, page: Option<Uint8ArraySlice>, offset: f64) -> f64 {
+    let events = f64::from(u8::from(rest.events));
+    if !rest.requests {
+        return events;
+    }
+    // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during the call.
+    match page.map(|mut page| take(feed, unsafe { page.as_mut() }, offset)) {
+        Some(taken) if taken > 0.0 => events + 4.0 * taken,
+        _ => events + 2.0,
+    }
+}
+
+/// A JavaScript storage has done the writes of request `id`. Gives what is left behind, as [`rest_on`] says.
+#[napi(catch_unwind)]
+pub fn feed_io_written(feed: &FeedRef, id: f64, page: Option<Uint8ArraySlice>, offset: f64) -> f64 {
+    rest_on(feed, feed.answer(number(id), Ok(Answer::Done)), page, offset)
+}
+
+fn take(feed: &FeedHandle, page: &mut [u8], offset: f64) -> f64 {
     let (count, bytes) = feed.waiting_requests();
     let wanted = size_of::<f64>() * (1 + 5 * count) + bytes;
-    // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during the call.
-    let page = unsafe { page.as_mut() };
     let Some(room) = page.get_mut(number(offset) as usize..).and_then(|room| room.get_mut(..wanted)) else {
         return -(wanted as f64);
     };
