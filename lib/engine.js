@@ -33,6 +33,9 @@ const WAITING = Symbol('waiting')
 // Milliseconds a drain may last, and the events it takes before it first looks at the clock.
 const BUDGET = 1
 const BLIND = 64
+// The same for pieces of work that are no more than so many events' worth.
+const SMALL_BUDGET = 10
+const HEAVY = 4
 // Milliseconds that a program may keep the event loop from turning by asking on and on, each time when it was answered. With storages
 // that answer in nextTick programs rely on being through before it turns, so this is long.
 const PATIENCE = 40
@@ -161,11 +164,12 @@ function turned () {
   dispatched = 0
 }
 
-// True when it is time to give way, after `weight` events' worth of work. Little work is always done in one turn, however slow the machine.
+// True when it is time to give way, after `weight` events' worth of work. Little work is always done in one turn, however slow the machine,
+// and small pieces may take longer: programs that replicate in memory expect to be through with them.
 function late (weight) {
   const elapsed = spent()
   work += weight
-  return work > BLIND && elapsed > BUDGET
+  return work > BLIND && elapsed > (weight > HEAVY ? BUDGET : SMALL_BUDGET)
 }
 
 // True when it is time to give way. Looks at the clock at every 64th call only.
