@@ -89,7 +89,7 @@ function drain () {
         dispatch(queue[next++])
         count++
         dispatched++
-        late = givingWay || (dispatched >= BLIND && spent() > (count >= BLIND ? BUDGET : PATIENCE))
+        late = givingWay || (dispatched >= BLIND && spent() > (count >= BLIND ? SMALL_BUDGET : PATIENCE))
       }
     }
   } finally {
@@ -174,7 +174,7 @@ function late (weight) {
 
 // True when it is time to give way. Looks at the clock at every 64th call only.
 function tired () {
-  return (++looks & 63) === 0 && spent() > BUDGET
+  return (++looks & 63) === 0 && spent() > SMALL_BUDGET
 }
 
 // The same for somebody who asks on and on.

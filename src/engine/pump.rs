@@ -3,8 +3,9 @@
 use super::event::{Kind, Value};
 use super::world::World;
 
-/// How long one call may keep the JavaScript thread, in microseconds.
-const TURN: u64 = 1_000;
+/// How long one call may keep the JavaScript thread before others get their turn, in microseconds. Most take some ten; programs
+/// that replicate in memory expect to be through in one turn, also on a machine that hiccups.
+const TURN: u64 = 4_000;
 
 impl World {
     /// Goes on until nothing is left to do, or the turn is over; then JavaScript is asked to come back.
