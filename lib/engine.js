@@ -36,6 +36,9 @@ const BLIND = 64
 // The same for pieces of work that are no more than so many events' worth.
 const SMALL_BUDGET = 10
 const HEAVY = 4
+// Fewer small pieces than this are done in one turn whatever the clock says: a process that is not given the processor is not late.
+const MANY = 512
+const ENDLESS = 1536
 // Milliseconds that a program may keep the event loop from turning by asking on and on, each time when it was answered. With storages
 // that answer in nextTick programs rely on being through before it turns, so this is long.
 const PATIENCE = 40
@@ -89,7 +92,7 @@ function drain () {
         dispatch(queue[next++])
         count++
         dispatched++
-        late = givingWay || (dispatched >= BLIND && spent() > (count >= BLIND ? SMALL_BUDGET : PATIENCE))
+        late = givingWay || (count >= MANY && spent() > SMALL_BUDGET) || (dispatched >= ENDLESS && spent() > PATIENCE)
       }
     }
   } finally {
@@ -161,6 +164,7 @@ function spent () {
 function turned () {
   turnStart = 0
   work = 0
+  looks = 0
   dispatched = 0
 }
 
@@ -169,17 +173,17 @@ function turned () {
 function late (weight) {
   const elapsed = spent()
   work += weight
-  return work > BLIND && elapsed > (weight > HEAVY ? BUDGET : SMALL_BUDGET)
+  return weight > HEAVY ? work > BLIND && elapsed > BUDGET : work > MANY && elapsed > SMALL_BUDGET
 }
 
 // True when it is time to give way. Looks at the clock at every 64th call only.
 function tired () {
-  return (++looks & 63) === 0 && spent() > SMALL_BUDGET
+  return ++looks > MANY && (looks & 63) === 0 && spent() > SMALL_BUDGET
 }
 
 // The same for somebody who asks on and on.
 function exhausted () {
-  return (++looks & 63) === 0 && spent() > PATIENCE
+  return ++looks > ENDLESS && (looks & 63) === 0 && spent() > PATIENCE
 }
 
 // A promise for a value that is here already, which gives way now and then.

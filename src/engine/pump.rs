@@ -6,6 +6,8 @@ use super::world::World;
 /// How long one call may keep the JavaScript thread before others get their turn, in microseconds. Most take some ten; programs
 /// that replicate in memory expect to be through in one turn, also on a machine that hiccups.
 const TURN: u64 = 4_000;
+/// So many steps are done in one call whatever the clock says: a thread that is not given the processor is not late.
+const FEW: u32 = 16;
 
 impl World {
     /// Goes on until nothing is left to do, or the turn is over; then JavaScript is asked to come back.
@@ -17,8 +19,11 @@ impl World {
         }
         let resumed = self.tasks.resume();
         self.done.extend(resumed);
-        while self.step() {
-            if self.clock.micros() - start > TURN {
+        for steps in 1.. {
+            if !self.step() {
+                break;
+            }
+            if steps >= FEW && self.clock.micros() - start > TURN {
                 self.tell(Kind::Again, []);
                 break;
             }
