@@ -99,6 +99,7 @@ function inner (feed, id, { files, hooks, cache, noiseKeyPair, timeout }, opts) 
     hasTreeCache: opts.cache !== false && (opts.cache || {}).tree !== false,
     codec: feedCodec(opts.valueEncoding),
     batcher: write.batcher(feed, hooks),
+    reads: new Set(), // blocks that are read from a JavaScript storage without a Request
     requests: new Map(), // token -> Request, for all that wait
     peers: new Map(), // number -> Peer
     flags: -1,

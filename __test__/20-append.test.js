@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
-const { test, scratch, create, open, clone, ask, event, signatures, sleep, failed } = require('./helpers')
+const { test, scratch, create, open, clone, ask, event, link, signatures, sleep, failed } = require('./helpers')
 
 const MIB = 1 << 20
 
@@ -115,6 +115,17 @@ test('a block of exactly 8 MiB is stored', async (t) => {
   const big = Buffer.alloc(8 * MIB, 'x')
   assert.equal(await ask(feed, 'append', big), 0)
   assert((await ask(feed, 'get', 0)).equals(big))
+})
+
+test('Q16: a block of exactly 8 MiB is stored, but with its proof is more than a frame may hold', async (t) => {
+  const feed = await open(t)
+  await ask(feed, 'append', [Buffer.alloc(8 * MIB, 'x'), 'small'])
+  const reader = await clone(t, feed, { sparse: true })
+  const [, there] = link(t, feed, reader)
+  const ended = event(there, 'close')
+  reader.get(0, () => {})
+  await ended
+  assert.equal(reader.has(0), false)
 })
 
 test('a block over 8 MiB is refused with its whole batch; nothing is lost', async (t) => {

@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
 const path = require('node:path')
-const { hypercore, test, scratch, create, open, clone, ask, event, fill, block, sleep, failed } = require('./helpers')
+const { hypercore, test, scratch, create, open, clone, ask, event, fill, block, link, until, sleep, failed } = require('./helpers')
 
 const KEY = Buffer.alloc(32, 7)
 
@@ -153,6 +153,19 @@ test('update and get with ifAvailable on a reader without peers', async (t) => {
   const reader = await open(t, null, KEY)
   await assert.rejects(ask(reader, 'update', { ifAvailable: true }), failed('No update available from peers'))
   await assert.rejects(ask(reader, 'get', 0, { ifAvailable: true }), failed('Block not available from peers'))
+})
+
+test('Q21: an end of 0 is no end for a download, and the block after start for a clear', async (t) => {
+  const feed = await open(t)
+  await fill(feed, 3, 10)
+  const reader = await clone(t, feed, { sparse: true })
+  const selection = reader.download({ start: 1, end: 0 }, () => {})
+  assert.equal(selection.end, -1)
+  link(t, feed, reader)
+  await until(() => reader.has(1, 3))
+  reader.undownload(selection)
+  await ask(reader, 'clear', 1, 0)
+  assert.deepEqual([0, 1, 2].map((index) => reader.has(index)), [false, false, true])
 })
 
 test('download returns a selection that undownload takes', async (t) => {

@@ -228,6 +228,15 @@ test('pending says what waits, for how long, and why', async (t) => {
   assert.deepEqual(reader.pending(), [])
 })
 
+test('pending says what is read from a JavaScript storage', async (t) => {
+  const feed = await filled(t, 3)
+  const all = Promise.all([feed.get(1), feed.get(2)])
+  const read = [1, 2].map((index) => ({ method: 'get', index, reason: 'the storage is read' }))
+  assert.deepEqual(said(feed), read)
+  await all
+  assert.deepEqual(said(feed), [])
+})
+
 test('bad input: an Error with a code, whatever the state', async (t) => {
   const bad = [-1, 0.5, NaN, Infinity, 2 ** 53, '0', {}, 1n]
   const calls = []

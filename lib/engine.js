@@ -230,6 +230,13 @@ function call (fn, err, event) {
   else fn(null, event[2], event[3], event[4], event[5])
 }
 
+// A function that hands on an append's answer, which came with a call, in `numbers` from place `i` on: operation, first block, length,
+// byte length, live.
+function appended (numbers, i) {
+  const event = [Done, numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4] === 1]
+  return () => answer(event[1], null, event)
+}
+
 function answerWaiting (op, err, event) {
   const entry = weak.get(op)
   if (entry === undefined) return
@@ -285,4 +292,4 @@ function release () {
 
 function noop () {}
 
-module.exports = { native, Kind, engine, EVENT, more, soon, behind, late, exhausted, settled, nextOp, must, mayWait, register, hold, release }
+module.exports = { native, Kind, engine, EVENT, more, appended, soon, behind, late, exhausted, settled, nextOp, must, mayWait, register, hold, release }

@@ -17,7 +17,7 @@
 
 const errors = require('./errors')
 const { bytes } = require('./codec')
-const { native, more, exhausted } = require('./engine')
+const { native, more, soon, behind, appended, exhausted } = require('./engine')
 
 const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
 const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
@@ -27,8 +27,9 @@ const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
 // Nothing to do; carrying out; there is something, or more, to do.
 const [IDLE, RUNNING, ASKED] = [0, 1, 2]
-// What a call leaves behind when there is something to do; see `feedIoWritten`.
-const ASKS = 2
+// What a call leaves behind: something to do; an append's answer on the page; from there on, something to do on the page. See
+// `feedIoWritten`.
+const [ASKS, ANSWERS, BRINGS] = [2, 4, 8]
 
 class JsStorage {
   #create
@@ -39,6 +40,7 @@ class JsStorage {
   #written = null
   #state = IDLE
   #missing = new Set() // storages that said that there is no such file
+  #bitmap = { offset: -1, bytes: null } // the bitfield's page that was written last
 
   // Asks for the `key` storage at once; throws what `create` throws.
   constructor (create) {
@@ -80,7 +82,7 @@ class JsStorage {
   }
 
   append (op, blocks) {
-    this.#rest(native.feedAppend(this.#handle, op, blocks, this.#page, page.used))
+    this.#rest(native.feedAppend(this.#handle, op, blocks, this.#page, page.used), soon)
   }
 
   // The core asks for something.
@@ -95,12 +97,13 @@ class JsStorage {
 
   // A call of the core left something behind: events, something to do here, or that on the page already. A storage that answers at once
   // makes the core ask for more in the middle of a run; then the run goes on, and gives way to the event loop now and then.
-  #rest (rest) {
+  #rest (rest, hand = behind) {
+    if (rest === ANSWERS) return hand(appended(page.numbers, page.used / 8))
     more((rest & 1) !== 0)
     if (rest < ASKS) return
     const isIdle = this.#state === IDLE
     this.#state = ASKED
-    if (isIdle) this.#runAll(rest < 4 ? null : claim(page, rest >> 2))
+    if (isIdle) this.#runAll(rest < BRINGS ? null : claim(page, rest >> 3))
   }
 
   #runAll (place) {
@@ -114,19 +117,23 @@ class JsStorage {
   }
 
   // Carries out what the core asks, and answers each request once, now or later.
-  #run ({ numbers, memory, start }) {
+  #run (place) {
+    const { numbers, memory, start } = place
     const end = start + 1 + 5 * numbers[start]
     let used = 8 * end
+    let isKept = false // something on the page was handed on
     for (let i = start + 1; i < end;) {
       if (numbers[i + 1] === WRITE) {
         const first = i
         while (i < end && numbers[i] === numbers[first]) i += 5
+        isKept = isKept || numbers[first + 2] !== BITFIELD
         used = this.#write(numbers, first, i, memory, used)
       } else {
         this.#carryOut(numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4])
         i += 5
       }
     }
+    if (!isKept) unclaim(place)
   }
 
   // Reads what the core asks for next on the way to a block: cb(err, data). No data means that there is none.
@@ -153,7 +160,9 @@ class JsStorage {
     }
     for (; i < end; i += 5) {
       const storage = this.#files[numbers[i + 2]]
-      const part = memory.subarray(used, used += numbers[i + 4])
+      const start = used
+      used += numbers[i + 4]
+      const part = numbers[i + 2] === BITFIELD ? this.#remember(numbers[i + 3], memory, start, used) : memory.subarray(start, used)
       const cb = once(done)
       try {
         storage.write(numbers[i + 3], part, cb)
@@ -162,6 +171,15 @@ class JsStorage {
       }
     }
     return used
+  }
+
+  // A page of the bitfield is written again and again. As with 9, storages are given the same memory each time.
+  #remember (offset, memory, start, end) {
+    const last = this.#bitmap
+    const isSame = last.offset === offset && last.bytes.length === end - start
+    const { bytes } = isSame ? last : this.#bitmap = { offset, bytes: Buffer.allocUnsafeSlow(end - start) }
+    memory.copy(bytes, 0, start, end)
+    return bytes
   }
 
   #carryOut (id, op, file, offset, size) {
@@ -243,7 +261,12 @@ function take (handle) {
 function claim (page, taken) {
   const start = page.used / 8
   page.used += 8 * Math.ceil(taken / 8)
-  return { numbers: page.numbers, memory: page.memory, start }
+  return { page, numbers: page.numbers, memory: page.memory, start, end: page.used }
+}
+
+// Nobody has kept anything of it.
+function unclaim ({ page, start, end }) {
+  if (page.used === end) page.used = 8 * start
 }
 
 // Storages may answer twice.

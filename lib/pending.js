@@ -15,7 +15,8 @@ const { native } = require('./engine')
 function pending (feed) {
   const now = performance.now()
   const list = []
-  for (const request of feed[INNER].requests.values()) {
+  const { requests, reads } = feed[INNER]
+  for (const request of [...reads, ...requests.values()].sort((a, b) => a.since - b.since)) {
     if (request.over) continue
     list.push({ method: request.kind, ...request.what, waiting: Math.round(now - request.since), reason: reasonOf(feed, request) })
   }

@@ -38,9 +38,9 @@ const methods = {
     }
 
     if (ready(this, index, opts)) {
-      const kind = nextRead(this, index, opts)
-      if (kind !== NOTHING) {
-        readHere(this, kind, index, opts, codec, cb)
+      const step = nextRead(this, index, opts)
+      if (step !== NOTHING) {
+        readFirst(this, step, index, opts, codec, cb)
         return tokenOf(opts)
       }
       const op = nextOp()
@@ -156,8 +156,8 @@ function getPromise (feed, index, opts) {
   if (!ready(feed, index, opts)) return cancellable(false, (done) => feed.get(index, opts, done))
 
   const codec = codecOf(feed, opts)
-  const kind = nextRead(feed, index, opts)
-  if (kind !== NOTHING) return promised(false, (done) => readHere(feed, kind, index, opts, codec, done))
+  const step = nextRead(feed, index, opts)
+  if (step !== NOTHING) return promised(false, (done) => readFirst(feed, step, index, opts, codec, done))
   const op = nextOp()
   const result = native.feedGet(feed[INNER].handle, op, index, !opts || opts.wait !== false)
   if (typeof result !== 'boolean') {
@@ -186,34 +186,50 @@ function nextRead (feed, index, opts) {
   return native.feedNextRead(handle, index, PLACE)
 }
 
-// Reads from PLACE, until the block is there. What is not there, or is not the block, is the core's to judge.
-function readHere (feed, kind, index, opts, codec, cb) {
-  const { js, handle } = feed[INNER]
+// The block is here: reads on the way to it, beginning at PLACE. Until it is over it is among what is pending.
+function readFirst (feed, step, index, opts, codec, cb) {
+  const read = { kind: 'get', what: { index }, since: performance.now(), isLocal: true, over: false, feed, opts, codec, cb }
+  feed[INNER].reads.add(read)
+  readHere(read, step)
+}
+
+function readHere (read, step) {
   const [, size, first] = PLACE
   let isOver = false
   let isEarly = true
   const take = (err, data) => {
     if (isOver) return
     isOver = true
-    const go = err ? () => cb(err) : next(data instanceof Uint8Array && data.length === size ? data : null)
+    const go = err ? () => finish(read, () => read.cb(err)) : next(read, step, first, data instanceof Uint8Array && data.length === size ? data : null)
     if (isEarly) process.nextTick(go)
     else behind(go)
   }
-  const next = (data) => {
-    if (data !== null && kind === BLOCK && native.feedMatches(handle, index, data)) return () => decode(codec, bytes(data), cb)
-    const isOnTheWay = data !== null && kind !== BLOCK && native.feedRemember(handle, first, data)
-    return () => {
-      const then = isOnTheWay && feed.readable ? nextRead(feed, index, opts) : NOTHING
-      if (then !== NOTHING) readHere(feed, then, index, opts, codec, cb)
-      else getLater(feed, new Request(feed, 'get', { index }, opts, decoded(codec, cb)), index, opts)
-    }
-  }
   try {
-    js.read(kind === BLOCK, PLACE[0], size, take)
+    read.feed[INNER].js.read(step === BLOCK, PLACE[0], size, take)
   } catch (err) {
     take(errors.foreign(err))
   }
   isEarly = false
+}
+
+// What to do with what was read. What is not there, or is not the block, is the core's to judge.
+function next (read, step, first, data) {
+  const { feed, what: { index }, opts, codec, cb } = read
+  const { handle } = feed[INNER]
+  if (data !== null && step === BLOCK && native.feedMatches(handle, index, data)) {
+    return () => finish(read, () => decode(codec, bytes(data), cb))
+  }
+  const isOnTheWay = data !== null && step !== BLOCK && native.feedRemember(handle, first, data)
+  return () => {
+    const then = isOnTheWay && feed.readable ? nextRead(feed, index, opts) : NOTHING
+    if (then !== NOTHING) readHere(read, then)
+    else finish(read, () => getLater(feed, new Request(feed, 'get', { index }, opts, decoded(codec, cb)), index, opts))
+  }
+}
+
+function finish (read, then) {
+  read.feed[INNER].reads.delete(read)
+  then()
 }
 
 function getLater (feed, request, index, opts) {

@@ -99,6 +99,10 @@ const methods = {
 function verdictAtOnce (feed, minLength, opts) {
   if (!feed.opened || feed.closing || feed.closed || opts.signal) return null
   if (minLength !== -1 && !check.isIndex(minLength)) return null
+  return verdictOf(feed, minLength, opts)
+}
+
+function verdictOf (feed, minLength, opts) {
   if (minLength !== -1 && feed.length >= minLength) return isThere
   return feed.writable && !opts.force && isIfAvailable(feed, opts) ? errors.noUpdate : null
 }
@@ -108,14 +112,13 @@ function isThere () {
 }
 
 function update (feed, request, length, opts) {
-  const inner = feed[INNER]
-  if (feed.length >= length) return request.answer(null)
+  const verdict = verdictOf(feed, length, opts)
+  if (verdict !== null) return request.answer(verdict())
   const ifAvailable = isIfAvailable(feed, opts)
-  if (ifAvailable && feed.writable && !opts.force) return request.answer(errors.noUpdate())
   if (ifAvailable && isExpected(feed)) return request.answer(errors.expectedLength())
 
   const op = nextOp()
-  more(native.feedUpdate(inner.handle, op, length, opts.hash !== false))
+  more(native.feedUpdate(feed[INNER].handle, op, length, opts.hash !== false))
   request.waits(op, false)
   request.ifAvailable = ifAvailable
   if (ifAvailable) {

@@ -16,7 +16,12 @@ const { bytes, binary } = require('./codec')
 const { promised } = require('./async')
 const { grow } = require('./events')
 const { beforeAppend } = require('./hooks')
-const { native, more, soon, nextOp, must } = require('./engine')
+const { native, more, appended, soon, nextOp, must } = require('./engine')
+
+// What an append leaves behind when it brings its answer along, and the room for that; see `feedIoWritten`.
+const ANSWERS = 4
+const NUMBERS = new Float64Array(5)
+const ROOM = Buffer.from(NUMBERS.buffer)
 
 const methods = {
   // Appends one value, or each of an array. cb(err, seq): the number of the first block.
@@ -84,8 +89,15 @@ function sendBatch (feed, blocks, cb) {
     }
   })
   const { handle, js } = feed[INNER]
-  if (js === null) more((native.feedAppend(handle, op, blocks, null, 0) & 1) !== 0)
-  else js.append(op, blocks)
+  const what = blocks.length === 1 ? blocks[0] : blocks
+  if (js !== null) js.append(op, what)
+  else handOver(handle, op, what)
+}
+
+function handOver (handle, op, blocks) {
+  const rest = native.feedAppend(handle, op, blocks, ROOM, 0)
+  if (rest === ANSWERS) soon(appended(NUMBERS, 0))
+  else more((rest & 1) !== 0)
 }
 
 function checkWritable (feed) {

@@ -152,6 +152,17 @@ pub enum Value {
     List(Vec<Value>),
 }
 
+impl Value {
+    /// A number, or 1 for true and 0 for false.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Bool(value) => Some(u64::from(*value)),
+            _ => None,
+        }
+    }
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub struct Event {

@@ -24,6 +24,7 @@ pub struct FeedHandle {
     engine: Arc<Engine>,
     id: u64,
     feed: Arc<OnceLock<Arc<Feed>>>,
+    mailbox: Option<Arc<Mailbox>>,
 }
 
 /// What became of a get.
@@ -38,9 +39,9 @@ impl FeedHandle {
     /// Makes a feed under a number of the caller's; nothing is touched before it is opened.
     pub fn new(engine: &Arc<Engine>, id: u64, place: Place, options: FeedOptions) -> Self {
         let slot = FeedSlot::new(place, options);
-        let feed = slot.feed.clone();
+        let (feed, mailbox) = (slot.feed.clone(), slot.mailbox.clone());
         engine.enter(|world| drop(world.feeds.insert(id, slot)));
-        Self { engine: engine.clone(), id, feed }
+        Self { engine: engine.clone(), id, feed, mailbox }
     }
 
     /// Its number.
@@ -264,26 +265,28 @@ impl FeedHandle {
         self.log().map_or(0, |log| log.digest(BlockIndex(index)))
     }
 
-    fn mailbox(&self) -> Option<Arc<Mailbox>> {
-        self.look(|slot| slot.mailbox.clone()).flatten()
-    }
-
     /// How many requests to a JavaScript storage wait, writes counted one by one, and the bytes of all writes.
     pub fn waiting_requests(&self) -> (usize, usize) {
-        self.mailbox().map_or((0, 0), |mailbox| mailbox.waiting())
+        self.mailbox.as_ref().map_or((0, 0), |mailbox| mailbox.waiting())
     }
 
     /// These requests.
     pub fn take_requests(&self) -> Vec<Request> {
-        self.mailbox().map(|mailbox| mailbox.take_requests()).unwrap_or_default()
+        self.mailbox.as_ref().map(|mailbox| mailbox.take_requests()).unwrap_or_default()
     }
 
     /// The answer of a JavaScript storage.
     pub fn answer(&self, request: u64, answer: Result<Answer, StoreError>) -> Rest {
-        if let Some(mailbox) = self.mailbox() {
+        if let Some(mailbox) = &self.mailbox {
             mailbox.answer(request, answer);
         }
         self.engine.enter_from(Some(self.id), |_| ())
+    }
+
+    /// What an append has done, if that is all that there is to tell: operation, index of the first block, length, byte
+    /// length, live.
+    pub fn take_appended(&self) -> Option<[u64; 5]> {
+        self.engine.take_appended()
     }
 
     /// The longest length that any peer has told.

@@ -85,6 +85,11 @@ impl Engine {
         events
     }
 
+    /// What an append has done, if it is the only event: operation, index of the first block, length, byte length, live.
+    fn take_appended(&self) -> Option<[u64; 5]> {
+        self.queue.take_answer()
+    }
+
     /// True if there are events.
     pub fn waits(&self) -> bool {
         !self.queue.is_empty()

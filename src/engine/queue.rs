@@ -29,6 +29,21 @@ impl Queue {
         self.events.lock().len()
     }
 
+    /// The one event that waits, if it says that something succeeded with nothing but numbers: N with the operation's.
+    pub fn take_answer<const N: usize>(&self) -> Option<[u64; N]> {
+        let mut events = self.events.lock();
+        let [Event { kind: Kind::Done, values }] = events.as_slice() else { return None };
+        let mut answer = [0; N];
+        if values.len() != N {
+            return None;
+        }
+        for (place, value) in answer.iter_mut().zip(values) {
+            *place = value.number()?;
+        }
+        events.clear();
+        Some(answer)
+    }
+
     /// Everything that waits.
     pub fn take(&self) -> Vec<Event> {
         std::mem::take(&mut self.events.lock())

@@ -4,12 +4,7 @@ use bytes::Bytes;
 use napi::bindgen_prelude::{Array, Buffer, BufferSlice, JsValue, Null, ToNapiValue, Unknown};
 use napi::{Env, Error, Result};
 
-use crate::engine::{Event, Rest, Value};
-
-/// 1 if events wait, plus 2 if the feed's storage in JavaScript has something to do.
-pub fn rest(rest: Rest) -> u32 {
-    u32::from(rest.events) + 2 * u32::from(rest.requests)
-}
+use crate::engine::{Event, Value};
 
 /// Exactly N bytes, or an error.
 pub fn array<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {

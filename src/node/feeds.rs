@@ -110,15 +110,28 @@ pub fn feed_open(feed: &FeedRef, op: f64, spec: OpenSpec) -> Result<bool> {
     Ok(feed.open(number(op), options))
 }
 
-/// Appends blocks. Gives what is left behind, as [`rest_on`] says.
+/// Appends a block, or blocks. Gives what is left behind, as [`rest_on`] says.
 #[napi(catch_unwind)]
-pub fn feed_append(feed: &FeedRef, op: f64, blocks: Array, page: Option<Uint8ArraySlice>, offset: f64) -> Result<f64> {
-    let mut list = Vec::with_capacity(blocks.len() as usize);
-    for at in 0..blocks.len() {
-        let block: &[u8] = blocks.get(at)?.ok_or_else(|| Error::from_reason("Expected a Buffer"))?;
-        list.push(Bytes::copy_from_slice(block));
-    }
+pub fn feed_append(
+    feed: &FeedRef,
+    op: f64,
+    blocks: Either<&[u8], Array>,
+    page: Option<Uint8ArraySlice>,
+    offset: f64,
+) -> Result<f64> {
+    let list = match blocks {
+        Either::A(block) => vec![Bytes::copy_from_slice(block)],
+        Either::B(blocks) => copies(&blocks)?,
+    };
     Ok(rest_on(feed, feed.append(number(op), list), page, offset))
+}
+
+fn copies(blocks: &Array) -> Result<Vec<Bytes>> {
+    let block = |at| {
+        let block: &[u8] = blocks.get(at)?.ok_or_else(|| Error::from_reason("Expected a Buffer"))?;
+        Ok(Bytes::copy_from_slice(block))
+    };
+    (0..blocks.len()).map(block).collect()
 }
 
 /// Gets a block.

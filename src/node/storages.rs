@@ -9,12 +9,15 @@ use bytes::Bytes;
 use napi::bindgen_prelude::{Either, Float64ArraySlice, Uint8ArraySlice};
 use napi_derive::napi;
 
-use super::convert::{number, rest};
+use super::convert::number;
 use super::feeds::FeedRef;
 use crate::engine::{FeedHandle, Rest};
 use crate::feed::BlockRead;
 use crate::store::mailbox::{Answer, Op, Request};
 use crate::store::{StoreError, Write};
+
+/// How many bytes an append's answer takes.
+const APPENDED: usize = 5 * size_of::<f64>();
 
 /// Takes the waiting requests. `page` gets, from `offset` on, their count, writes counted one by one; five numbers for each: id,
 /// operation, file, offset, bytes to read, write or clear; then the bytes of all writes, one after the other. Numbers are f64.
@@ -26,17 +29,33 @@ pub fn feed_take_io(feed: &FeedRef, mut page: Uint8ArraySlice, offset: f64) -> f
     take(feed, unsafe { page.as_mut() }, offset)
 }
 
-/// What a call has left behind: 1 if events wait, plus 2 if the feed's storage has something to do; or, where `page` has room for
-/// that, plus 4 times the bytes that it takes there, from `offset` on.
+/// What a call has left behind. 1: events wait. 2: the feed's storage has something to do. Where `page` has room for more, from
+/// `offset` on: 4 if an append's answer is there, as five numbers, and nothing else waits; or, plus 8 times the bytes that they
+/// take, the storage's requests.
 pub fn rest_on(feed: &FeedHandle, rest: Rest, page: Option<Uint8ArraySlice>, offset: f64) -> f64 {
-    let events = f64::from(u8::from(rest.events));
-    if !rest.requests {
-        return events;
-    }
+    let Some(mut page) = page else { return f64::from(u8::from(rest.events) + 2 * u8::from(rest.requests)) };
     // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during the call.
-    match page.map(|mut page| take(feed, unsafe { page.as_mut() }, offset)) {
-        Some(taken) if taken > 0.0 => events + 4.0 * taken,
-        _ => events + 2.0,
+    let room = unsafe { page.as_mut() };
+    let taken = if rest.requests { take(feed, room, offset) } else { 0.0 };
+    match rest.events {
+        true if taken == 0.0 && put_appended(feed, room, offset) => 4.0,
+        events => f64::from(u8::from(events) + 2 * u8::from(taken < 0.0)) + 8.0 * taken.max(0.0),
+    }
+}
+
+fn put_appended(feed: &FeedHandle, page: &mut [u8], offset: f64) -> bool {
+    let Some(room) = page.get_mut(number(offset) as usize..).filter(|room| room.len() >= APPENDED) else {
+        return false;
+    };
+    let Some(answer) = feed.take_appended() else { return false };
+    put_numbers(room, answer);
+    true
+}
+
+/// Numbers as JavaScript reads them from a `Float64Array`, as many as there is room for.
+fn put_numbers(room: &mut [u8], numbers: impl IntoIterator<Item = u64>) {
+    for (slot, value) in room.chunks_exact_mut(size_of::<f64>()).zip(numbers) {
+        slot.copy_from_slice(&(value as f64).to_ne_bytes());
     }
 }
 
@@ -54,14 +73,7 @@ fn take(feed: &FeedHandle, page: &mut [u8], offset: f64) -> f64 {
     };
     let requests = feed.take_requests();
     let (head, mut rest) = room.split_at_mut(wanted - bytes);
-    let mut slots = head.chunks_exact_mut(size_of::<f64>());
-    let mut put = |value: u64| {
-        if let Some(slot) = slots.next() {
-            slot.copy_from_slice(&(value as f64).to_ne_bytes());
-        }
-    };
-    put(count as u64);
-    requests.iter().for_each(|request| put_request(request, |entry| entry.into_iter().for_each(&mut put)));
+    put_numbers(head, std::iter::once(count as u64).chain(requests.iter().flat_map(entries).flatten()));
     for part in requests.iter().flat_map(parts) {
         let Some((to, tail)) = rest.split_at_mut_checked(part.len()) else { break };
         to.copy_from_slice(part);
@@ -71,33 +83,37 @@ fn take(feed: &FeedHandle, page: &mut [u8], offset: f64) -> f64 {
 }
 
 /// Five numbers for each thing to do.
-fn put_request(Request { id, op }: &Request, mut put: impl FnMut([u64; 5])) {
+fn entries(Request { id, op }: &Request) -> impl Iterator<Item = [u64; 5]> {
+    let one = match op {
+        Op::Write(_) => None,
+        Op::Read { file, offset, len } => Some([*id, 0, *file as u64, *offset, *len as u64]),
+        Op::Clear { file, offset, len } => Some([*id, 2, *file as u64, *offset, *len]),
+        Op::Len(file) => Some([*id, 3, *file as u64, 0, 0]),
+        Op::Close(file) => Some([*id, 4, *file as u64, 0, 0]),
+        Op::Destroy(file) => Some([*id, 5, *file as u64, 0, 0]),
+    };
+    let writes = writes_of(op).iter().map(|Write { file, offset, data }| {
+        let size = data.iter().map(Bytes::len).sum::<usize>() as u64;
+        [*id, 1, *file as u64, *offset, size]
+    });
+    one.into_iter().chain(writes)
+}
+
+fn writes_of(op: &Op) -> &[Write] {
     match op {
-        Op::Read { file, offset, len } => put([*id, 0, *file as u64, *offset, *len as u64]),
-        Op::Write(writes) => {
-            for Write { file, offset, data } in writes {
-                let size = data.iter().map(Bytes::len).sum::<usize>() as u64;
-                put([*id, 1, *file as u64, *offset, size]);
-            }
-        }
-        Op::Clear { file, offset, len } => put([*id, 2, *file as u64, *offset, *len]),
-        Op::Len(file) => put([*id, 3, *file as u64, 0, 0]),
-        Op::Close(file) => put([*id, 4, *file as u64, 0, 0]),
-        Op::Destroy(file) => put([*id, 5, *file as u64, 0, 0]),
+        Op::Write(writes) => writes,
+        _ => &[],
     }
 }
 
 fn parts(request: &Request) -> impl Iterator<Item = &Bytes> {
-    let writes = match &request.op {
-        Op::Write(writes) => writes.as_slice(),
-        _ => &[],
-    };
-    writes.iter().flat_map(|write| &write.data)
+    writes_of(&request.op).iter().flat_map(|write| &write.data)
 }
 
-/// A JavaScript storage's answer: 0 done, 1 absent, 2 an error kept under the number `value`.
+/// A JavaScript storage's answer: 0 done, 1 absent, 2 an error kept under the number `value`. Gives what is left behind, as
+/// [`rest_on`] says.
 #[napi(catch_unwind)]
-pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> u32 {
+pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> f64 {
     let answer = match (status, value) {
         (0, Some(Either::A(bytes))) => Ok(Answer::Bytes(Bytes::copy_from_slice(bytes))),
         (0, Some(Either::B(len))) => Ok(Answer::Len(number(len))),
@@ -105,7 +121,7 @@ pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&
         (2, Some(Either::B(error))) => Err(StoreError::Foreign(number(error))),
         _ => Ok(Answer::Absent),
     };
-    rest(feed.answer(number(id), answer))
+    rest_on(feed, feed.answer(number(id), answer), None, 0.0)
 }
 
 /// What to read from a JavaScript storage for a block: 1 for the block itself, 2 for nodes, after which there is more to read;

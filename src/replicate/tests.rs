@@ -132,6 +132,27 @@ fn a_block_is_asked_of_one_peer_until_that_one_is_late() {
 }
 
 #[test]
+fn who_loses_a_block_again_and_again_is_left_alone_for_a_while() {
+    let empty = holding(0);
+    let mut replicator = with_peer(options(true, true));
+    replicator.wait_block(WaitId(7), 3);
+    let mut times_asked = |now| {
+        replicator.tick(now);
+        let mut offer = || {
+            replicator.receive(local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
+            let asked = requests(&mut replicator, now, local(&empty, 0)).len();
+            replicator.receive(local(&empty, 0), PEER, Message::Unhave { start: 3, length: None }).unwrap();
+            asked
+        };
+        (0..5).map(|_| offer()).sum::<usize>()
+    };
+    assert_eq!(times_asked(0), 3);
+    assert_eq!(times_asked(10), 3);
+    assert_eq!(times_asked(9 + LATE_AFTER), 0);
+    assert_eq!(times_asked(10 + LATE_AFTER), 3);
+}
+
+#[test]
 fn what_was_not_asked_for_is_not_stored() {
     let empty = holding(0);
     let mut replicator = with_peer(options(true, true));

@@ -144,6 +144,17 @@ fn a_feed_that_is_refused_is_closed() {
 }
 
 #[test]
+fn q3_a_close_for_a_feed_that_is_not_open_uses_up_a_number() {
+    let (mut a, _) = pair(|options| (options.noise, options.encrypted) = (false, false));
+    assert_eq!(a.open(KEY), LocalId(1));
+    assert_eq!(a.close(&[7; 32]), None);
+    assert_eq!(a.open([8; 32]), LocalId(3));
+    let close = frame(2, &Message::Close { discovery_key: Some([7; 32]) });
+    let open = frame(1, &Message::Open { discovery_key: name(), capability: None });
+    assert!(a.output().starts_with(&[&open[..], &close].concat()));
+}
+
+#[test]
 fn streams_without_noise_or_cipher() {
     let (mut a, mut b) = pair(|options| (options.noise, options.encrypted) = (false, false));
     let (local, other) = (a.open(KEY), b.open(KEY));
