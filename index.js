@@ -131,7 +131,7 @@ Object.setPrototypeOf(Hypercore, Resource)
 Hypercore.prototype = Object.create(Resource.prototype, {
   constructor: { value: Hypercore, writable: true, configurable: true }
 })
-Object.assign(Hypercore.prototype, flags.methods, read, want.methods, write.methods, proof.methods, upkeep)
+Object.assign(Hypercore.prototype, flags.methods, read.methods, want.methods, write.methods, proof.methods, upkeep)
 Object.defineProperties(Hypercore.prototype, thin)
 
 Hypercore.discoveryKey = (key) => native.discoveryKey(check.given(key))
@@ -165,6 +165,7 @@ Hypercore.prototype._close = function (cb) {
   const state = this[INNER]
   state.batcher.flush()
   this.writable = this.readable = false
+  read.giveUpReads(this)
   const op = nextOp()
   must(op, (err) => {
     end(this)

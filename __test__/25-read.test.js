@@ -155,7 +155,7 @@ test('update and get with ifAvailable on a reader without peers', async (t) => {
   await assert.rejects(ask(reader, 'get', 0, { ifAvailable: true }), failed('Block not available from peers'))
 })
 
-test('Q21: an end of 0 is no end for a download, and the block after start for a clear', async (t) => {
+test('Q21: an end of 0 is no end for download and downloaded, and the block after start for a clear', async (t) => {
   const feed = await open(t)
   await fill(feed, 3, 10)
   const reader = await clone(t, feed, { sparse: true })
@@ -164,6 +164,7 @@ test('Q21: an end of 0 is no end for a download, and the block after start for a
   link(t, feed, reader)
   await until(() => reader.has(1, 3))
   reader.undownload(selection)
+  assert.deepEqual([reader.downloaded(0, 0), reader.downloaded(2, null), reader.downloaded(-1, 0)], [2, 1, 2])
   await ask(reader, 'clear', 1, 0)
   assert.deepEqual([0, 1, 2].map((index) => reader.has(index)), [false, false, true])
 })

@@ -48,6 +48,19 @@ test('random-access-file, and the directory opens as one', async (t) => {
   assert((await ask(again, 'get', 49)).equals(block(49, 100)))
 })
 
+test('close fails what is still being read, as it fails all that waits', async (t) => {
+  for (const cache of [undefined, { data: 1000 }]) {
+    const dir = scratch(t)
+    const feed = await open(t, (name) => raf(path.join(dir, name)), { cache })
+    await fill(feed, 3, 10)
+    const said = []
+    const reads = [ask(feed, 'get', 0), ask(feed, 'getBatch', 1, 3)]
+    reads.forEach((read) => read.catch((err) => said.push(err.message)))
+    await ask(feed, 'close')
+    assert.deepEqual(said, ['Feed is closed', 'Feed is closed'])
+  }
+})
+
 test('with a storage that answers in nextTick all is over before the event loop turns', async (t) => {
   const steps = []
   await new Promise((resolve, reject) => {

@@ -332,6 +332,7 @@ test('private members, thinly', async (t) => {
   await ask(feed, 'append', ['a', 'b'])
   assert.deepEqual(await ask(feed._storage, 'open', {}), { key: feed.key, secretKey: feed.secretKey })
   assert.equal(feed._storage.data, files.data)
+  assert.deepEqual(await ask(feed._storage, 'dataOffset', 0, []), [0, 1])
   assert.equal(feed.tree.digest(2), feed.digest(1))
   assert.deepEqual([feed._storage.dataCache, typeof feed._storage.treeCache], [null, 'object'])
   feed._storage = 'mine'

@@ -101,13 +101,13 @@ const methods = {
     })
   },
 
-  // How many blocks of the range, or of all, are here.
+  // How many blocks of the range, or of all, are here. An `end` of 0 means no end (Q21).
   downloaded (start, end, cb) {
     if (typeof start === 'function') [start, cb] = [undefined, start]
     if (typeof end === 'function') [end, cb] = [undefined, end]
-    if (start === undefined || start === null) start = 0
     return atOnce(cb, 0, () => {
-      if (end === undefined || end === null) end = Math.max(this.length, check.index(start))
+      if (!start || start < 0) start = 0
+      if (!end) end = Math.max(this.length, check.index(start))
       if (!check.isIndex(start) || !check.isIndex(end)) throw errors.badRange()
       return this.opened && start < end ? native.feedDownloaded(this[INNER].handle, start, end) : 0
     })
@@ -221,15 +221,24 @@ function next (read, step, first, data) {
   }
   const isOnTheWay = data !== null && step !== BLOCK && native.feedRemember(handle, first, data)
   return () => {
-    const then = isOnTheWay && feed.readable ? nextRead(feed, index, opts) : NOTHING
+    if (read.over) return
+    const then = isOnTheWay ? nextRead(feed, index, opts) : NOTHING
     if (then !== NOTHING) readHere(read, then)
     else finish(read, () => getLater(feed, new Request(feed, 'get', { index }, opts, decoded(codec, cb)), index, opts))
   }
 }
 
+// Unless the feed was closed meanwhile.
 function finish (read, then) {
+  if (read.over) return
+  read.over = true
   read.feed[INNER].reads.delete(read)
   then()
+}
+
+// What is still being read when the feed is closed is given up.
+function giveUpReads (feed) {
+  for (const read of feed[INNER].reads) soon(() => finish(read, () => read.cb(errors.closed())))
 }
 
 function getLater (feed, request, index, opts) {
@@ -343,4 +352,4 @@ function atOnce (cb, otherwise, ask) {
   }
 }
 
-module.exports = methods
+module.exports = { methods, giveUpReads }

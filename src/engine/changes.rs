@@ -168,6 +168,9 @@ impl World {
             slot.wanted.remove(&waiting.0);
             self.queue.push(Kind::Fail, failure_values(waiting.0, &Failure::closed()));
         }
+        for op in std::mem::take(&mut slot.reading) {
+            self.queue.push(Kind::Fail, failure_values(op, &Failure::closed()));
+        }
         let io = slot.io.clone();
         self.run(id, false, async move {
             let result = match log {

@@ -4,7 +4,7 @@
 //! append, answers, clear, close -> writes (one at a time) -> Feed        reads run at once
 //! ```
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -67,6 +67,8 @@ pub(super) struct FeedSlot {
     pub feed: Arc<OnceLock<Arc<Feed>>>,
     pub replicator: Replicator,
     pub wanted: BTreeMap<u64, Wanted>,
+    /// Operations whose blocks are being read.
+    pub reading: BTreeSet<u64>,
     pub changes: VecDeque<Change>,
     pub is_changing: bool,
     pub is_closed: bool,
@@ -100,6 +102,7 @@ impl FeedSlot {
             feed: Arc::default(),
             replicator: Replicator::new(options.sparse, options.allow_push),
             wanted: BTreeMap::new(),
+            reading: BTreeSet::new(),
             changes: VecDeque::new(),
             is_changing: false,
             is_closed: false,
@@ -170,16 +173,23 @@ impl World {
 
     /// Reads a block that is held. What is not in the cache, or is big, is read again on a worker.
     pub(super) fn get(&mut self, id: u64, op: u64, log: Arc<Feed>, index: u64, may_wait: bool) {
-        let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
+        let io = self.begin_read(id, op, &log, may_wait);
         self.run(id, may_wait && io.is_native(), async move {
             let result = log.get(&io, BlockIndex(index)).await;
             Completion::Got { feed: id, op, index, result }
         });
     }
 
+    fn begin_read(&mut self, id: u64, op: u64, log: &Feed, may_wait: bool) -> Io {
+        if let Some(slot) = self.feeds.get_mut(&id) {
+            slot.reading.insert(op);
+        }
+        if may_wait { log.io().clone() } else { log.io().cache_only() }
+    }
+
     /// The same for several blocks.
     pub(super) fn get_batch(&mut self, id: u64, op: u64, log: Arc<Feed>, range: (u64, u64), may_wait: bool) {
-        let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
+        let io = self.begin_read(id, op, &log, may_wait);
         self.run(id, may_wait && io.is_native(), async move {
             let result = log.get_batch(&io, range.0, range.1).await;
             Completion::GotBatch { feed: id, op, range, result }

@@ -139,25 +139,30 @@ impl World {
         self.next_change(id);
     }
 
+    /// A read is over. None if it was given up when the feed was closed.
+    fn read(&mut self, id: u64, op: u64) -> Option<Arc<Feed>> {
+        let slot = self.feeds.get_mut(&id)?;
+        slot.reading.remove(&op).then(|| slot.log()).flatten()
+    }
+
     fn got(&mut self, id: u64, op: u64, index: u64, result: Result<Option<Bytes>, FeedError>) {
+        let Some(log) = self.read(id, op) else { return };
         match result {
             Ok(Some(block)) => self.succeed(op, [block.into()]),
             // It was cleared in between: wait for it like for any other.
             Ok(None) => self.wait(id, op, Wanted::Block(index)),
-            Err(FeedError::Store(StoreError::WouldBlock)) => match self.feeds.get(&id).and_then(FeedSlot::log) {
-                Some(log) => self.get(id, op, log, index, true),
-                None => self.fail(op, Failure::closed()),
-            },
+            Err(FeedError::Store(StoreError::WouldBlock)) => self.get(id, op, log, index, true),
             Err(error) => self.fail(op, Failure::from(&error)),
         }
     }
 
     fn got_batch(&mut self, id: u64, op: u64, range: (u64, u64), result: Result<Option<Vec<Bytes>>, FeedError>) {
-        match (result, self.feeds.get(&id).and_then(FeedSlot::log)) {
-            (Ok(Some(blocks)), _) => self.succeed(op, [Value::Blocks(blocks)]),
-            (Ok(None), _) => self.fail(op, not_downloaded()),
-            (Err(FeedError::Store(StoreError::WouldBlock)), Some(log)) => self.get_batch(id, op, log, range, true),
-            (Err(error), _) => self.fail(op, Failure::from(&error)),
+        let Some(log) = self.read(id, op) else { return };
+        match result {
+            Ok(Some(blocks)) => self.succeed(op, [Value::Blocks(blocks)]),
+            Ok(None) => self.fail(op, not_downloaded()),
+            Err(FeedError::Store(StoreError::WouldBlock)) => self.get_batch(id, op, log, range, true),
+            Err(error) => self.fail(op, Failure::from(&error)),
         }
     }
 
