@@ -1,13 +1,13 @@
 //! Jobs: verbs of a feed as futures, run here, on a worker, or in turns with a JavaScript storage.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
 use super::event::Value;
@@ -154,32 +154,42 @@ pub enum Completion {
 struct Task {
     feed: u64,
     job: Pin<Box<dyn Future<Output = Completion> + Send>>,
-    flag: Arc<Flag>,
+    waker: Waker,
 }
 
-struct Flag(AtomicBool);
+/// Wakes the job with this number: it joins those that may go on.
+struct Bell {
+    number: u64,
+    woken: Arc<Woken>,
+}
 
-impl Wake for Flag {
+type Woken = Mutex<Vec<u64>>;
+
+impl Wake for Bell {
     fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Release);
+        self.woken.lock().push(self.number);
     }
 }
 
-/// All jobs under way in JavaScript storages.
+/// All jobs under way in JavaScript storages, by number, in the order they were started.
 #[derive(Default)]
 pub struct Tasks {
-    tasks: Vec<Task>,
+    tasks: BTreeMap<u64, Task>,
+    last: u64,
+    woken: Arc<Woken>,
     touched: BTreeSet<u64>,
 }
 
 impl Tasks {
     /// Runs a job of a feed as far as it goes; Some if it is over at once.
     pub fn start(&mut self, feed: u64, job: impl Future<Output = Completion> + Send + 'static) -> Option<Completion> {
-        let mut task = Task { feed, job: Box::pin(job), flag: Arc::new(Flag(AtomicBool::new(false))) };
+        self.last += 1;
+        let waker = Waker::from(Arc::new(Bell { number: self.last, woken: self.woken.clone() }));
+        let mut task = Task { feed, job: Box::pin(job), waker };
         let completion = task.poll();
         if completion.is_none() {
             self.touched.insert(feed);
-            self.tasks.push(task);
+            self.tasks.insert(self.last, task);
         }
         completion
     }
@@ -191,26 +201,24 @@ impl Tasks {
 
     /// Runs on every job whose answers have come; gives the ones that are over, in the order they were started.
     pub fn resume(&mut self) -> Vec<Completion> {
-        let mut done = Vec::new();
-        let touched = &mut self.touched;
-        self.tasks.retain_mut(|task| {
-            if !task.flag.0.swap(false, Ordering::AcqRel) {
-                return true;
-            }
-            touched.insert(task.feed);
-            let completion = task.poll();
-            let is_over = completion.is_some();
-            done.extend(completion);
-            !is_over
-        });
-        done
+        let mut woken = std::mem::take(&mut *self.woken.lock());
+        woken.sort_unstable();
+        woken.dedup();
+        woken.into_iter().filter_map(|number| self.resume_one(number)).collect()
+    }
+
+    fn resume_one(&mut self, number: u64) -> Option<Completion> {
+        let task = self.tasks.get_mut(&number)?;
+        self.touched.insert(task.feed);
+        let completion = task.poll()?;
+        self.tasks.remove(&number);
+        Some(completion)
     }
 }
 
 impl Task {
     fn poll(&mut self) -> Option<Completion> {
-        let waker = Waker::from(self.flag.clone());
-        match self.job.as_mut().poll(&mut Context::from_waker(&waker)) {
+        match self.job.as_mut().poll(&mut Context::from_waker(&self.waker)) {
             Poll::Ready(completion) => Some(completion),
             Poll::Pending => None,
         }
