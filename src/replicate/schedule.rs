@@ -4,7 +4,7 @@
 //! off. When several peers share a range each begins at a place of its own, so that they do not meet at once.
 
 use super::peer::{Cursor, Inflight, Peer};
-use super::waiting::{Range, Selection};
+use super::waiting::{Range, Selection, place};
 use super::{Ask, GIVEN_UP_AFTER, LATE_AFTER, Local, Output, PeerId, Replicator};
 use crate::log::tree;
 use crate::math::flat::BlockIndex;
@@ -141,15 +141,10 @@ impl Replicator {
         let is_shared = !self.peers.is_empty();
         let reserved = &self.reserved;
         self.waiting.selections.iter_mut().find_map(|selection| {
+            let is_reserved = |ask: &Ask| reserved.contains_key(ask);
             let ask = match &selection.range {
-                Range::Blocks(blocks) => {
-                    let asks = blocks.iter().map(|index| Ask { index: *index, hash: false });
-                    asks.into_iter().find(|ask| {
-                        let is_wanted = peer.haves.get(ask.index) && !local.bitfield.get(ask.index);
-                        is_wanted && !reserved.contains_key(ask) && !peer.asked.contains(ask)
-                    })
-                }
-                Range::Span { .. } => selection.next_in_span(peer, local, is_shared, |ask| reserved.contains_key(ask)),
+                Range::Blocks(blocks) => selection.next_in_list(blocks, peer, local, is_reserved),
+                Range::Span { .. } => selection.next_in_span(peer, local, is_shared, is_reserved),
             };
             ask.map(|ask| Pick { ask, bytes: 0 })
         })
@@ -185,6 +180,26 @@ impl Selection {
         }
         peer.cursors.insert(self.number, cursor);
         index.map(|index| Ask { index, hash })
+    }
+
+    /// From this peer's place in the list to its end, then once more from the first that is missing.
+    fn next_in_list(
+        &self,
+        blocks: &[u64],
+        peer: &mut Peer,
+        local: Local<'_>,
+        is_reserved: impl Fn(&Ask) -> bool,
+    ) -> Option<Ask> {
+        let first = place(self.floor);
+        let next = peer.cursors.get(&self.number).map_or(first, |cursor| place(cursor.next)).max(first);
+        let asks = blocks.iter().zip(0..).map(|(block, place)| (place, Ask { index: *block, hash: false }));
+        let rest = asks.clone().skip(next);
+        let (at, ask) = rest.chain(asks.take(next).skip(first)).find(|(_, ask)| {
+            let is_wanted = peer.haves.get(ask.index) && !local.bitfield.get(ask.index);
+            is_wanted && !is_reserved(ask) && !peer.asked.contains(ask)
+        })?;
+        peer.cursors.insert(self.number, Cursor { scout: 0, next: at + 1 });
+        Some(ask)
     }
 
     /// A place between the first missing block and the remote's end, thrown once for each peer.

@@ -153,6 +153,20 @@ fn who_loses_a_block_again_and_again_is_left_alone_for_a_while() {
 }
 
 #[test]
+fn a_list_is_asked_for_in_its_order_and_then_forgotten() {
+    let mut replicator = with_peer(options(true, true));
+    replicator.select(Some(WaitId(7)), Range::Blocks(vec![9, 2, 5, 0]));
+    replicator.receive(local(&holding(1), 1), PEER, have(0, Some(6), None)).unwrap();
+    assert_eq!(requests(&mut replicator, 0, local(&holding(1), 1)), [(PEER, 2), (PEER, 5)]);
+    replicator.receive(local(&holding(1), 1), PEER, have(9, None, None)).unwrap();
+    assert_eq!(requests(&mut replicator, 0, local(&holding(1), 1)), [(PEER, 9)]);
+    assert!(replicator.peers.values().all(|peer| peer.cursors.len() == 1));
+    replicator.settle(0, local(&holding(10), 10));
+    assert!(std::iter::from_fn(|| replicator.poll()).any(|output| matches!(output, Output::Resolved(WaitId(7)))));
+    assert!(replicator.peers.values().all(|peer| peer.cursors.is_empty()));
+}
+
+#[test]
 fn what_was_not_asked_for_is_not_stored() {
     let empty = holding(0);
     let mut replicator = with_peer(options(true, true));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::schedule::next_candidate;
+use super::wants::WINDOW;
 use super::{Ask, Local, Output, PeerId, Replicator, WaitId};
 use crate::math::flat::BlockIndex;
 use crate::wire::Message;
@@ -68,8 +69,10 @@ pub(super) struct Selection {
     /// Unique among the selections of this feed.
     pub number: u64,
     pub range: Range,
-    /// All before this block is held.
+    /// All before this is held: a block, or a place in the list.
     pub floor: u64,
+    /// The windows of wants that the blocks of a list lie in.
+    windows: BTreeSet<u64>,
 }
 
 /// Everything that waits; see the file's head.
@@ -92,11 +95,11 @@ impl Waiting {
     }
 
     fn select(&mut self, id: Option<WaitId>, range: Range) {
-        let floor = match &range {
-            Range::Span { start, .. } => *start,
-            Range::Blocks(_) => 0,
+        let (floor, windows) = match &range {
+            Range::Span { start, .. } => (*start, BTreeSet::new()),
+            Range::Blocks(blocks) => (0, blocks.iter().map(|block| block / WINDOW).collect()),
         };
-        self.selections.push(Selection { id, number: self.next_number, range, floor });
+        self.selections.push(Selection { id, number: self.next_number, range, floor, windows });
         self.next_number += 1;
     }
 
@@ -128,21 +131,22 @@ impl Waiting {
     /// Blocks were cleared: ranges that were satisfied may not be any more.
     pub fn reopen(&mut self) {
         for selection in &mut self.selections {
-            if let Range::Span { start, .. } = selection.range {
-                selection.floor = start;
-            }
+            selection.floor = match selection.range {
+                Range::Span { start, .. } => start,
+                Range::Blocks(_) => 0,
+            };
         }
     }
 
-    /// The windows of `size` blocks that somebody waits for, as far as the remote's length goes.
-    pub fn windows(&self, remote_len: u64, size: u64) -> impl Iterator<Item = u64> {
+    /// The windows that somebody waits for, as far as the remote's length goes.
+    pub fn windows(&self, remote_len: u64) -> impl Iterator<Item = u64> {
         let mut next = 0;
         let gets = std::iter::from_fn(move || {
-            let window = self.gets.range(next..).next()?.0 / size;
-            next = (window + 1).saturating_mul(size);
+            let window = self.gets.range(next..).next()?.0 / WINDOW;
+            next = (window + 1).saturating_mul(WINDOW);
             Some(window)
         });
-        let updates = self.updates.iter().map(|update| update.wait.min_len.saturating_sub(1) / size);
+        let updates = self.updates.iter().map(|update| update.wait.min_len.saturating_sub(1) / WINDOW);
         let spans = self.seeks.iter().map(|seek| (seek.wait.start, seek.wait.end)).chain(
             self.selections.iter().filter_map(|selection| match selection.range {
                 Range::Span { end, .. } => Some((selection.floor, end)),
@@ -151,13 +155,10 @@ impl Waiting {
         );
         let spans = spans.flat_map(|(start, end)| {
             let end = end.unwrap_or(remote_len).min(remote_len);
-            (start / size..end.div_ceil(size)).take(32)
+            (start / WINDOW..end.div_ceil(WINDOW)).take(32)
         });
-        let lists = self.selections.iter().flat_map(|selection| match &selection.range {
-            Range::Blocks(blocks) => blocks.as_slice(),
-            Range::Span { .. } => &[],
-        });
-        let windows: BTreeSet<u64> = gets.chain(updates).chain(spans).chain(lists.map(|block| block / size)).collect();
+        let lists = self.selections.iter().flat_map(|selection| selection.windows.iter().copied());
+        let windows: BTreeSet<u64> = gets.chain(updates).chain(spans).chain(lists).collect();
         windows.into_iter()
     }
 }
@@ -205,7 +206,10 @@ impl Replicator {
 
     /// Downloads no longer everything.
     pub fn stop(&mut self) {
-        self.waiting.selections.retain(|selection| selection.id.is_some());
+        let selections = &mut self.waiting.selections;
+        let ended: Vec<u64> =
+            selections.extract_if(.., |selection| selection.id.is_none()).map(|ended| ended.number).collect();
+        self.forget_cursors(&ended);
     }
 
     /// Gives up one that waits. True if it was here.
@@ -214,8 +218,10 @@ impl Replicator {
         let before = waiting.updates.len() + waiting.seeks.len() + waiting.selections.len();
         waiting.updates.retain(|update| update.id != id);
         waiting.seeks.retain(|seek| seek.id != id);
-        waiting.selections.retain(|selection| selection.id != Some(id));
+        let ended: Vec<u64> =
+            waiting.selections.extract_if(.., |selection| selection.id == Some(id)).map(|ended| ended.number).collect();
         let after = waiting.updates.len() + waiting.seeks.len() + waiting.selections.len();
+        self.forget_cursors(&ended);
         before != after || self.cancel_get(id)
     }
 
@@ -297,14 +303,26 @@ impl Replicator {
             }
             !is_met
         });
+        let mut ended = Vec::new();
         self.waiting.selections.retain_mut(|selection| {
             let Some(id) = selection.id else { return true };
             let is_met = selection.is_met(local);
             if is_met {
                 outputs.push_back(Output::Resolved(id));
+                ended.push(selection.number);
             }
             !is_met
         });
+        self.forget_cursors(&ended);
+    }
+
+    /// Selections are over: peers need not remember where they were.
+    fn forget_cursors(&mut self, selections: &[u64]) {
+        for number in selections {
+            for peer in self.peers.values_mut() {
+                peer.cursors.remove(number);
+            }
+        }
     }
 
     /// The tree has grown: every seek looks again.
@@ -325,7 +343,12 @@ impl Selection {
 
     fn is_met(&mut self, local: Local<'_>) -> bool {
         match &self.range {
-            Range::Blocks(blocks) => blocks.iter().all(|block| local.bitfield.get(*block)),
+            Range::Blocks(blocks) => {
+                let missing =
+                    blocks.iter().zip(0..).skip(place(self.floor)).find(|(block, _)| !local.bitfield.get(**block));
+                self.floor = missing.map_or(u64::MAX, |(_, place)| place);
+                missing.is_none()
+            }
             Range::Span { end: None, .. } => false,
             Range::Span { start, end: Some(end), hash: true, .. } => {
                 local.len >= *end && (*start..*end).all(|block| local.bitfield.has_node(BlockIndex(block).leaf()))
@@ -336,4 +359,9 @@ impl Selection {
             }
         }
     }
+}
+
+/// A place in a list.
+pub(super) fn place(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

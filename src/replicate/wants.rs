@@ -8,7 +8,7 @@ use crate::math::flat::MAX_SAFE_INTEGER;
 use crate::wire::Message;
 
 /// Blocks in a window.
-const WINDOW: u64 = 1024 * 1024;
+pub(super) const WINDOW: u64 = 1024 * 1024;
 /// Stock answers only wants that are aligned to its bitfield pages (Q9).
 const PAGE: u64 = 8192;
 const MAX_INFLIGHT: i32 = 16;
@@ -84,7 +84,7 @@ impl Replicator {
     /// Sends wants for the windows that somebody is interested in; always for the first.
     pub(super) fn send_wants(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.can_ask() && !peer.wants_all) else { return };
-        let windows = self.waiting.windows(peer.remote_len, WINDOW).chain(std::iter::once(0));
+        let windows = self.waiting.windows(peer.remote_len).chain(std::iter::once(0));
         for window in windows {
             if peer.wants_inflight >= MAX_INFLIGHT {
                 return;
