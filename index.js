@@ -29,6 +29,7 @@ const pending = require('./lib/pending')
 const ReadStream = require('./lib/read-stream')
 const WriteStream = require('./lib/write-stream')
 const read = require('./lib/read')
+const BlockRead = require('./lib/block-read')
 const want = require('./lib/want')
 const proof = require('./lib/proof')
 const upkeep = require('./lib/upkeep')
@@ -99,7 +100,7 @@ function inner (feed, id, { files, hooks, cache, noiseKeyPair, timeout }, opts) 
     hasTreeCache: opts.cache !== false && (opts.cache || {}).tree !== false,
     codec: feedCodec(opts.valueEncoding),
     batcher: write.batcher(feed, hooks),
-    reads: new Set(), // blocks that are read from a JavaScript storage without a Request
+    reads: [], // BlockReads under way, in no order
     requests: new Map(), // token -> Request, for all that wait
     peers: new Map(), // number -> Peer
     flags: -1,
@@ -131,7 +132,7 @@ Object.setPrototypeOf(Hypercore, Resource)
 Hypercore.prototype = Object.create(Resource.prototype, {
   constructor: { value: Hypercore, writable: true, configurable: true }
 })
-Object.assign(Hypercore.prototype, flags.methods, read.methods, want.methods, write.methods, proof.methods, upkeep)
+Object.assign(Hypercore.prototype, flags.methods, read, want.methods, write.methods, proof.methods, upkeep)
 Object.defineProperties(Hypercore.prototype, thin)
 
 Hypercore.discoveryKey = (key) => native.discoveryKey(check.given(key))
@@ -165,7 +166,7 @@ Hypercore.prototype._close = function (cb) {
   const state = this[INNER]
   state.batcher.flush()
   this.writable = this.readable = false
-  read.giveUpReads(this)
+  BlockRead.giveUpAll(this)
   const op = nextOp()
   must(op, (err) => {
     end(this)

@@ -1,8 +1,8 @@
 /*
  * Reading: get, getBatch, head, has, downloaded, seek.
  *
- * A block that is here is read at once and handed over in the next tick, without a Request; all else waits as a Request. From a
- * JavaScript storage it is read here, as the core says; only what cannot be read, or is not the block, goes the long way.
+ * A block that is here is read at once and handed over in the next tick, without a Request, from a JavaScript storage as a BlockRead; all
+ * else waits as a Request.
  *
  * Invariant: arguments are checked before anything happens; faults come through the callback or the promise.
  * Source: hypercore@9.12.0 index.js.
@@ -11,12 +11,15 @@
 
 const INNER = require('./inner')
 const Request = require('./request')
+const BlockRead = require('./block-read')
 const check = require('./check')
 const errors = require('./errors')
-const { feedCodec, binary, bytes } = require('./codec')
+const { feedCodec, binary } = require('./codec')
 const { promised } = require('./async')
-const { native, more, soon, behind, settled, nextOp, must } = require('./engine')
+const { native, more, soon, settled, nextOp, must } = require('./engine')
 const { whenOpen, whenAvailable, isIfAvailable, cancellable, attempt } = require('./wait')
+
+const { NOTHING, nextRead } = BlockRead
 
 const methods = {
   // Options: wait, ifAvailable, onwait, timeout, signal, valueEncoding. With a callback it gives a symbol for `cancel`.
@@ -40,7 +43,7 @@ const methods = {
     if (ready(this, index, opts)) {
       const step = nextRead(this, index, opts)
       if (step !== NOTHING) {
-        readFirst(this, step, index, opts, codec, cb)
+        new BlockRead(this, index, opts, codec, cb, getPlainly).read(step)
         return tokenOf(opts)
       }
       const op = nextOp()
@@ -157,7 +160,7 @@ function getPromise (feed, index, opts) {
 
   const codec = codecOf(feed, opts)
   const step = nextRead(feed, index, opts)
-  if (step !== NOTHING) return promised(false, (done) => readFirst(feed, step, index, opts, codec, done))
+  if (step !== NOTHING) return promised(false, (done) => new BlockRead(feed, index, opts, codec, done, getPlainly).read(step))
   const op = nextOp()
   const result = native.feedGet(feed[INNER].handle, op, index, !opts || opts.wait !== false)
   if (typeof result !== 'boolean') {
@@ -175,70 +178,8 @@ function getPromise (feed, index, opts) {
   })
 }
 
-// What to read next on the way to a block, and where: offset, size, first node.
-const [NOTHING, BLOCK] = [0, 1]
-const PLACE = new Float64Array(3)
-
-// NOTHING means the plain way: the block is not here, or not in a JavaScript storage. Who waits with a timeout waits as a Request.
-function nextRead (feed, index, opts) {
-  const { js, handle, timeout } = feed[INNER]
-  if (js === null || timeout > 0 || (opts && opts.timeout)) return NOTHING
-  return native.feedNextRead(handle, index, PLACE)
-}
-
-// The block is here: reads on the way to it, beginning at PLACE. Until it is over it is among what is pending.
-function readFirst (feed, step, index, opts, codec, cb) {
-  const read = { kind: 'get', what: { index }, since: performance.now(), isLocal: true, over: false, feed, opts, codec, cb }
-  feed[INNER].reads.add(read)
-  readHere(read, step)
-}
-
-function readHere (read, step) {
-  const [, size, first] = PLACE
-  let isOver = false
-  let isEarly = true
-  const take = (err, data) => {
-    if (isOver) return
-    isOver = true
-    const go = err ? () => finish(read, () => read.cb(err)) : next(read, step, first, data instanceof Uint8Array && data.length === size ? data : null)
-    if (isEarly) process.nextTick(go)
-    else behind(go)
-  }
-  try {
-    read.feed[INNER].js.read(step === BLOCK, PLACE[0], size, take)
-  } catch (err) {
-    take(errors.foreign(err))
-  }
-  isEarly = false
-}
-
-// What to do with what was read. What is not there, or is not the block, is the core's to judge.
-function next (read, step, first, data) {
-  const { feed, what: { index }, opts, codec, cb } = read
-  const { handle } = feed[INNER]
-  if (data !== null && step === BLOCK && native.feedMatches(handle, index, data)) {
-    return () => finish(read, () => decode(codec, bytes(data), cb))
-  }
-  const isOnTheWay = data !== null && step !== BLOCK && native.feedRemember(handle, first, data)
-  return () => {
-    if (read.over) return
-    const then = isOnTheWay ? nextRead(feed, index, opts) : NOTHING
-    if (then !== NOTHING) readHere(read, then)
-    else finish(read, () => getLater(feed, new Request(feed, 'get', { index }, opts, decoded(codec, cb)), index, opts))
-  }
-}
-
-// Unless the feed was closed meanwhile.
-function finish (read, then) {
-  if (read.over) return
-  read.over = true
-  read.feed[INNER].reads.delete(read)
-  then()
-}
-
-// What is still being read when the feed is closed is given up.
-function giveUpReads (feed) {
-  for (const read of feed[INNER].reads) soon(() => finish(read, () => read.cb(errors.closed())))
+function getPlainly (feed, index, opts, codec, cb) {
+  getLater(feed, new Request(feed, 'get', { index }, opts, decoded(codec, cb)), index, opts)
 }
 
 function getLater (feed, request, index, opts) {
@@ -296,7 +237,7 @@ function getBatch (feed, request, start, end, opts) {
   const op = nextOp()
   if (native.feedHas(handle, start, end)) {
     more(native.feedGetBatch(handle, op, start, end))
-    return request.waits(op, true)
+    return request.waits(op, true, (err, data, sizes) => finishBatch(request, err, data, sizes))
   }
   if (opts && opts.wait === false) return request.answer(errors.notDownloaded())
 
@@ -305,8 +246,18 @@ function getBatch (feed, request, start, end, opts) {
     if (err) return request.finish(err)
     const op = nextOp()
     more(native.feedGetBatch(handle, op, start, end))
-    must(op, (err, blocks) => request.finish(err, blocks))
+    must(op, (err, data, sizes) => finishBatch(request, err, data, sizes))
   })
+}
+
+// Blocks come as one piece.
+function finishBatch (request, err, data, sizes) {
+  if (err) return request.finish(err)
+  let end = 0
+  request.finish(null, sizes.map((size) => {
+    end += size
+    return data.subarray(end - size, end)
+  }))
 }
 
 // ## Help
@@ -352,4 +303,4 @@ function atOnce (cb, otherwise, ask) {
   }
 }
 
-module.exports = { methods, giveUpReads }
+module.exports = methods

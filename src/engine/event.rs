@@ -144,8 +144,6 @@ pub enum Value {
     Text(String),
     /// A Buffer.
     Bytes(Bytes),
-    /// An array of Buffers.
-    Blocks(Vec<Bytes>),
     /// An array of strings.
     Names(Vec<String>),
     /// An array.

@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::event::Value;
 use super::queue::Completions;
-use crate::feed::{Appended, Feed, FeedError, PutReport, Report, Served, Sought};
+use crate::feed::{Appended, Batch, Feed, FeedError, PutReport, Report, Served, Sought};
 use crate::replicate::{Answer, PeerId, Request};
 use crate::store::io::now;
 
@@ -76,7 +76,7 @@ pub enum Completion {
         /// The blocks.
         range: (u64, u64),
         /// Their bytes; None if one is not held.
-        result: Result<Option<Vec<Bytes>>, FeedError>,
+        result: Result<Option<Batch>, FeedError>,
     },
     /// A byte was looked for.
     Sought {

@@ -8,7 +8,7 @@ use super::event::{Failure, Kind, Value};
 use super::feeds::{FeedSlot, Wanted};
 use super::jobs::{Completion, Outline};
 use super::world::World;
-use crate::feed::{Appended, Feed, FeedError, PutReport, Report, Sought};
+use crate::feed::{Appended, Batch, Feed, FeedError, PutReport, Report, Sought};
 use crate::math::crypto::discovery_key;
 use crate::replicate::{Local, SeekWait, WaitId};
 use crate::store::StoreError;
@@ -156,10 +156,12 @@ impl World {
         }
     }
 
-    fn got_batch(&mut self, id: u64, op: u64, range: (u64, u64), result: Result<Option<Vec<Bytes>>, FeedError>) {
+    fn got_batch(&mut self, id: u64, op: u64, range: (u64, u64), result: Result<Option<Batch>, FeedError>) {
         let Some(log) = self.read(id, op) else { return };
         match result {
-            Ok(Some(blocks)) => self.succeed(op, [Value::Blocks(blocks)]),
+            Ok(Some(Batch { data, sizes })) => {
+                self.succeed(op, [data.into(), Value::List(sizes.into_iter().map(Into::into).collect())]);
+            }
             Ok(None) => self.fail(op, not_downloaded()),
             Err(FeedError::Store(StoreError::WouldBlock)) => self.get_batch(id, op, log, range, true),
             Err(error) => self.fail(op, Failure::from(&error)),

@@ -36,6 +36,15 @@ pub enum BlockRead {
     },
 }
 
+/// Blocks that lie back to back.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Their bytes, one after the other.
+    pub data: Bytes,
+    /// The size of each, in bytes.
+    pub sizes: Vec<u64>,
+}
+
 impl Feed {
     /// The block, or None if it is not held. `io` says whether to wait for the device. One that is rotten is an error once;
     /// then a reader does not hold it any more.
@@ -109,23 +118,29 @@ impl Feed {
     }
 
     /// The blocks `start..end`, all of which must be held; None if one is not.
-    pub async fn get_batch(&self, io: &Io, start: u64, end: u64) -> Result<Option<Vec<Bytes>>, FeedError> {
+    pub async fn get_batch(&self, io: &Io, start: u64, end: u64) -> Result<Option<Batch>, FeedError> {
         if self.count(start, end) != end.saturating_sub(start) {
             return Ok(None);
         }
         if start >= end {
-            return Ok(Some(Vec::new()));
+            return Ok(Some(Batch::default()));
         }
         let (offset, _) = self.locate(io, BlockIndex(start)).await?;
         let leaves = self.read_leaves(io, start, end).await?;
         let total = leaves.iter().map(|leaf| leaf.size).sum();
-        let mut data = self.read_data(io, BlockIndex(start), offset, total).await?;
-        let blocks: Vec<Bytes> =
-            leaves.iter().map(|leaf| data.split_to(usize::try_from(leaf.size).unwrap_or(0).min(data.len()))).collect();
-        let hashes = leaf_hashes(&blocks.iter().map(|block| &**block).collect::<Vec<_>>());
-        match leaves.iter().zip(hashes).find(|(leaf, hash)| leaf.hash != *hash) {
+        let data = self.read_data(io, BlockIndex(start), offset, total).await?;
+        let mut rest = &*data;
+        let mut blocks = Vec::with_capacity(leaves.len());
+        for leaf in &leaves {
+            let size = usize::try_from(leaf.size).unwrap_or(usize::MAX);
+            let (block, behind) =
+                rest.split_at_checked(size).ok_or(FeedError::BadBlock(BlockIndex(leaf.index.0 / 2)))?;
+            blocks.push(block);
+            rest = behind;
+        }
+        match leaves.iter().zip(leaf_hashes(&blocks)).find(|(leaf, hash)| leaf.hash != *hash) {
             Some((leaf, _)) => Err(FeedError::BadBlock(BlockIndex(leaf.index.0 / 2))),
-            None => Ok(Some(blocks)),
+            None => Ok(Some(Batch { sizes: leaves.iter().map(|leaf| leaf.size).collect(), data })),
         }
     }
 
@@ -184,8 +199,15 @@ impl Feed {
         io.read(File::Data, offset, size).await?.ok_or(bad)
     }
 
-    /// The leaves of `start..end` in one read: they lie 80 bytes apart.
+    /// The leaves of `start..end`: remembered, or in one read, for they lie 80 bytes apart.
     async fn read_leaves(&self, io: &Io, start: u64, end: u64) -> Result<Vec<Node>, FeedError> {
+        let known: Option<Vec<Node>> = {
+            let mut state = self.state.lock();
+            (start..end).map(|block| state.nodes.find(BlockIndex(block).leaf())).collect()
+        };
+        if let Some(leaves) = known {
+            return Ok(leaves);
+        }
         let first = BlockIndex(start).leaf();
         let missing = FeedError::NodeMissing(first.0);
         let count = usize::try_from(end - start).map_err(|_| missing.clone())?;

@@ -43,7 +43,7 @@ use crate::store::{File, Io, StoreError, Write, layout, record};
 pub use append::Appended;
 pub use audit::Report;
 pub use error::FeedError;
-pub use get::{BlockRead, MAX_BLOCK_SIZE};
+pub use get::{Batch, BlockRead, MAX_BLOCK_SIZE};
 pub use hooks::{HookAnswer, Hooks, Question, Reply};
 pub use open::{OpenOptions, open};
 pub use put::{Arrival, Put, PutReport};

@@ -61,10 +61,6 @@ fn set(env: &Env, entry: &mut Array<'_>, at: u32, value: Value) -> Result<()> {
         Value::Signed(number) => entry.set(at, number),
         Value::Text(text) => entry.set(at, text),
         Value::Bytes(bytes) => entry.set(at, buffer(env, &bytes)?),
-        Value::Blocks(blocks) => {
-            let blocks = blocks.iter().map(|block| buffer(env, block)).collect::<Result<Vec<_>>>()?;
-            entry.set(at, blocks)
-        }
         Value::Names(names) => entry.set(at, names),
         Value::List(values) => entry.set(at, list(env, values)?),
     }

@@ -150,12 +150,6 @@ pub fn feed_get_batch(feed: &FeedRef, op: f64, start: f64, end: f64) -> bool {
     feed.get_batch(number(op), number(start), number(end))
 }
 
-/// True if a range is held.
-#[napi(catch_unwind)]
-pub fn feed_has(feed: &FeedRef, start: f64, end: f64) -> bool {
-    feed.has(number(start), number(end))
-}
-
 /// How many blocks of a range are held.
 #[napi(catch_unwind)]
 pub fn feed_downloaded(feed: &FeedRef, start: f64, end: f64) -> f64 {

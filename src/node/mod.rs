@@ -14,6 +14,7 @@
 pub mod about;
 mod convert;
 pub mod feeds;
+pub mod hot;
 pub mod message;
 pub mod storages;
 pub mod streams;

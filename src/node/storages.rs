@@ -6,13 +6,12 @@
 //! Numbers and bytes go into memory of the caller's: an array made here for each request would cost more than the request.
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Either, Float64ArraySlice, Uint8ArraySlice};
+use napi::bindgen_prelude::{Either, Uint8ArraySlice};
 use napi_derive::napi;
 
 use super::convert::number;
 use super::feeds::FeedRef;
 use crate::engine::{FeedHandle, Rest};
-use crate::feed::BlockRead;
 use crate::store::mailbox::{Answer, Op, Request};
 use crate::store::{StoreError, Write};
 
@@ -124,29 +123,8 @@ pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&
     rest_on(feed, feed.answer(number(id), answer), None, 0.0)
 }
 
-/// What to read from a JavaScript storage for a block: 1 for the block itself, 2 for nodes, after which there is more to read;
-/// 0 if it has to be got in the plain way. `place` becomes offset, bytes, first node.
-#[napi(catch_unwind)]
-pub fn feed_next_read(feed: &FeedRef, index: f64, mut place: Float64ArraySlice) -> u32 {
-    let (kind, values) = match feed.next_read(number(index)) {
-        None => return 0,
-        Some(BlockRead::Data { offset, len }) => (1, [offset, len, 0]),
-        Some(BlockRead::Nodes { index, offset, len }) => (2, [offset, len as u64, index.0]),
-    };
-    // SAFETY: the caller has one array for this, and nobody else looks at it during the call.
-    let place = unsafe { place.as_mut() };
-    place.iter_mut().zip(values).for_each(|(to, value)| *to = value as f64);
-    kind
-}
-
 /// Nodes were read, from number `first` on. False if there are none in these bytes.
 #[napi(catch_unwind)]
 pub fn feed_remember(feed: &FeedRef, first: f64, bytes: &[u8]) -> bool {
     feed.remember(number(first), bytes)
-}
-
-/// True if these bytes are the block.
-#[napi(catch_unwind)]
-pub fn feed_matches(feed: &FeedRef, index: f64, data: &[u8]) -> bool {
-    feed.matches(number(index), data)
 }
