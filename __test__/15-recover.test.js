@@ -2,6 +2,7 @@
 // What a crash or a lost file leaves behind: the log comes back as far as its own signatures prove it, or the feed says why not.
 
 const assert = require('node:assert/strict')
+const crypto = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { hypercore, test, scratch, create, open, ask, block, link, until } = require('./helpers')
@@ -134,6 +135,8 @@ const ROTS = {
   'the last signature is another': (file) => spoil(file('signatures'), 32 + 64 * (COUNT - 1), 64),
   'the tree is gone': (file) => fs.truncateSync(file('tree'), 32),
   'a node of the tree is gone': (file) => spoil(file('tree'), 32 + 40 * 256, 40),
+  'a run of the tree, with a root in it, is no nodes': (file) => spoil(file('tree'), 32 + 40 * 240 + 7, 4096, 0xff),
+  'a run of the tree, with a root in it, is other nodes': (file) => otherNodes(file('tree'), 240, 100),
   'half of the data is gone': (file) => fs.truncateSync(file('data'), 100 * COUNT / 2),
   'a block is another': (file) => spoil(file('data'), 100 * 7 + 50, 1, 0xff)
 }
@@ -160,6 +163,49 @@ for (const [rot, damage] of Object.entries(ROTS)) {
     }
     assert.deepEqual([one.destroyed, other.destroyed, reader.length], [false, false, COUNT])
   })
+}
+
+test('a reader with holes and a rotten tree heals from an honest peer, by the next connection at the latest', { timeout: 60000 }, async (t) => {
+  const core = await written(t)
+  const writer = await open(t, core.dir)
+  const dir = scratch(t)
+  let reader = await open(t, dir, core.key, { sparse: true })
+  link(t, writer, reader)
+  await ask(reader, 'download', { blocks: Array.from({ length: COUNT / 2 }, (_, i) => 2 * i) })
+  await ask(reader, 'close')
+
+  otherNodes(path.join(dir, 'tree'), 100, 60)
+  spoil(path.join(dir, 'tree'), 32 + 40 * 300, 2000, 0xff)
+  reader = await open(t, dir, core.key, { sparse: true })
+  link(t, writer, reader)
+  reader.on('peer-remove', () => { if (!reader.closing) link(t, writer, reader) })
+  for (let i = 0; i < COUNT; i++) {
+    const data = await ask(reader, 'get', i).catch(() => ask(reader, 'get', i))
+    assert.deepEqual(data, block(i, 100))
+  }
+})
+
+test('a writer makes rotten roots anew from what lies below them', async (t) => {
+  for (const damage of [(file) => spoil(file, 32 + 40 * 255, 40, 0xff), (file) => otherNodes(file, 255, 1)]) {
+    const core = await written(t)
+    const whole = fs.readFileSync(core.file('tree'))
+    damage(core.file('tree'))
+    const feed = await open(t, core.dir)
+    assert.deepEqual([feed.length, feed.downloaded()], [COUNT, COUNT])
+    await ask(feed, 'close')
+    assert(fs.readFileSync(core.file('tree')).equals(whole))
+    await hasAll(t, core)
+  }
+})
+
+// Writes records that look like nodes in the place of `count` nodes from number `first` on.
+function otherNodes (file, first, count) {
+  const fd = fs.openSync(file, 'r+')
+  for (let i = first; i < first + count; i++) {
+    const hash = crypto.createHash('sha256').update(`node ${i}`).digest()
+    fs.writeSync(fd, Buffer.concat([hash, Buffer.from([0, 0, 0, 0, 0, 0, 0, 100])]), 0, 40, 32 + 40 * i)
+  }
+  fs.closeSync(fd)
 }
 
 function spoil (file, offset, length, value = 0) {

@@ -274,6 +274,7 @@ impl World {
         let Some(slot) = self.feeds.get_mut(&id).filter(|slot| !slot.is_changing) else { return };
         if let Some(log) = slot.log() {
             let replicator = &mut slot.replicator;
+            replicator.set_cautious(log.is_suspect());
             log.with_local(|bitfield, len| replicator.settle(now, Local { bitfield, len }));
         }
         self.route(id);

@@ -51,6 +51,7 @@ impl Feed {
     pub async fn get(&self, io: &Io, block: BlockIndex) -> Result<Option<Bytes>, FeedError> {
         let result = self.get_checked(io, block).await;
         if matches!(result, Err(FeedError::BadBlock(_) | FeedError::NodeMissing(_))) {
+            self.weed(block).await?;
             self.forget_block(block);
         }
         result

@@ -21,6 +21,7 @@ mod nodes;
 mod open;
 mod put;
 mod recover;
+mod rot;
 mod seek;
 mod serve;
 mod tell;
@@ -74,6 +75,8 @@ struct State {
     cursor: Option<Cursor>,
     /// How many answers may still lack what we told the remote we had, before nodes of ours turned out rotten.
     lenience: u32,
+    /// A node of ours turned out rotten; there may be others.
+    is_suspect: bool,
 }
 
 /// Where the block after the last one touched begins: saves the walk over the roots when blocks come in order.
@@ -140,6 +143,11 @@ impl Feed {
     /// How many of the blocks in `start..end` are held.
     pub fn count(&self, start: u64, end: u64) -> u64 {
         self.state.lock().bitfield.count(start, end)
+    }
+
+    /// True if a node of ours turned out rotten since the log was opened: remotes should not rely on what we hold.
+    pub fn is_suspect(&self) -> bool {
+        self.state.lock().is_suspect
     }
 
     /// Runs a pure step over the committed bitfield and length.

@@ -69,6 +69,12 @@ impl NodeCache {
         self.young.insert(node.index, node);
     }
 
+    /// Forgets a node.
+    pub fn remove(&mut self, index: NodeIndex) {
+        self.young.remove(&index);
+        self.old.remove(&index);
+    }
+
     /// How many nodes to read where one is missing: many for somebody who reads on where the last read ended.
     fn ahead(&mut self, index: NodeIndex) -> usize {
         let is_next = (self.next..self.next.saturating_add(2)).contains(&index.0);
@@ -162,10 +168,10 @@ impl State {
     }
 }
 
-/// One node from the tree file, or None if it was never written.
+/// One node from the tree file, or None if it was never written, or is no node any more.
 pub async fn read_node(io: &Io, index: NodeIndex) -> Result<Option<Node>, FeedError> {
     let bytes = io.read(File::Tree, layout::node_offset(index), layout::NODE_LEN).await?;
-    bytes.map_or(Ok(None), |bytes| decode(index, &bytes))
+    Ok(bytes.and_then(|bytes| record::decode_node(index, &bytes).ok().flatten()))
 }
 
 fn decode(index: NodeIndex, bytes: &[u8]) -> Result<Option<Node>, FeedError> {

@@ -233,6 +233,7 @@ async fn state_of(io: &Io, options: &OpenOptions, identity: &Identity, bitfield:
         nodes: NodeCache::default(),
         cursor: None,
         lenience: 0,
+        is_suspect: false,
     };
     state.settle(io, len, options.hooks.as_ref().is_some_and(|hooks| hooks.verifies)).await?;
     state.may_fork &= !options.force;

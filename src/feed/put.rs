@@ -16,8 +16,8 @@ use crate::math::crypto::{self, Hash, Node, SignatureBytes, leaf_hashes};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
 use crate::store::{File, Write};
 
-/// Requests that can be under way when a rotten node is found.
-const LENIENCE: u32 = 1_024;
+/// How often rotten nodes of ours are weeded out for one answer.
+const MAX_CHANCES: u32 = 3;
 
 /// One `data` message: a block with its proof, or only the proof.
 #[derive(Clone, Debug)]
@@ -76,58 +76,32 @@ impl Feed {
         let mut results = Vec::with_capacity(items.len());
         for item in items {
             let hash = item.value.as_ref().and_then(|_| hashes.next());
-            results.push(match self.admit(&mut draft, item, hash).await {
+            results.push(match self.admit_or_weed(&mut draft, item, hash).await {
                 Ok(()) => Ok(()),
                 Err(error @ (FeedError::Proof(_) | FeedError::Hook(_))) => Err(self.excused(error)),
-                Err(error @ FeedError::NodeMissing(node)) => {
-                    self.forget_node(NodeIndex(node));
-                    Err(error)
-                }
+                Err(error @ FeedError::NodeMissing(_)) => Err(error),
                 Err(error) => return Err(error),
             });
         }
         self.commit(draft, results).await
     }
 
-    /// A proof does not fit to our nodes. They are forgotten, and the remote is asked again; if there are none, or they were just
-    /// proven, it is the remote's fault.
-    fn doubt(&self, draft: &Draft, ours: &NodeMap, block: BlockIndex) -> FeedError {
-        let stored: Vec<NodeIndex> = {
-            let state = self.state.lock();
-            let is_stored = |index: &NodeIndex| !draft.nodes.contains_key(index) && state.bitfield.has_node(*index);
-            ours.keys().copied().filter(|index| state.pair.is_none() && is_stored(index)).collect()
-        };
-        stored.iter().for_each(|index| self.forget_node(*index));
-        match stored.first() {
-            Some(index) => FeedError::NodeMissing(index.0),
-            None => ProofError::Mismatch(block.leaf()).into(),
-        }
-    }
-
-    /// A node of ours is rotten: from now on it counts as not held, so that a remote sends it again.
-    fn forget_node(&self, node: NodeIndex) {
-        let mut state = self.state.lock();
-        let mut stage = Stage::new();
-        if stage.set_node(&state.bitfield, node, false) {
-            state.bitfield.apply(stage);
-            state.lenience = LENIENCE;
-        }
-    }
-
-    /// What was asked for before a rotten node was found may come without nodes that we said we had: no fault of the remote's.
-    fn excused(&self, error: FeedError) -> FeedError {
-        let mut state = self.state.lock();
-        match error {
-            FeedError::Proof(ProofError::Missing(index)) if state.lenience > 0 => {
-                state.lenience -= 1;
-                FeedError::NodeMissing(index.0)
+    /// Where nodes of ours do not fit they are forgotten, and the answer gets another chance: the remote does not send twice what
+    /// is in it.
+    async fn admit_or_weed(&self, draft: &mut Draft, item: Put, hash: Option<Hash>) -> Result<(), FeedError> {
+        let Put { block, value, nodes, signature, peer } = item;
+        let leaf = value.as_ref().zip(hash).map(|(value, hash)| leaf_of(block, value, hash));
+        let claim = Claim { block, leaf, nodes, signature };
+        for _ in 0..MAX_CHANCES {
+            match self.admit(draft, &claim, value.as_ref(), peer).await {
+                Err(FeedError::NodeMissing(node)) => {
+                    self.forget_node(NodeIndex(node));
+                    self.weed(block).await?;
+                }
+                result => return result,
             }
-            FeedError::Proof(ProofError::Unsigned) if state.lenience > 0 => {
-                state.lenience -= 1;
-                FeedError::NodeMissing(0)
-            }
-            error => error,
         }
+        self.admit(draft, &claim, value.as_ref(), peer).await
     }
 
     async fn commit(&self, mut draft: Draft, results: Vec<Result<(), FeedError>>) -> Result<PutReport, FeedError> {
@@ -153,28 +127,28 @@ impl Feed {
         Ok(PutReport { results, arrivals, grown })
     }
 
-    /// Checks one item against what is committed and what the draft already holds.
-    async fn admit(&self, draft: &mut Draft, item: Put, hash: Option<Hash>) -> Result<(), FeedError> {
-        let Put { block, value, nodes, signature, peer } = item;
-        let leaf = value.as_ref().zip(hash).map(|(value, hash)| leaf_of(block, value, hash));
-        let claim = Claim { block, leaf, nodes, signature };
+    /// Checks one claim against what is committed and what the draft already holds.
+    async fn admit(&self, draft: &mut Draft, claim: &Claim, value: Option<&Bytes>, peer: u64) -> Result<(), FeedError> {
+        let block = claim.block;
         let was_held = draft.holds(&self.state.lock(), block.leaf());
         let plan = {
             let state = self.state.lock();
-            proof::plan(&claim, |index| draft.holds(&state, index))?
+            proof::plan(claim, |index| draft.holds(&state, index))?
         };
         let ours = self.fetch(draft, plan.needs()).await?;
-        let finding = match proof::finish(&plan, &claim, |index| ours.get(&index).copied()) {
-            Err(ProofError::Mismatch(_)) => return Err(self.doubt(draft, &ours, block)),
+        let finding = match proof::finish(&plan, claim, |index| ours.get(&index).copied()) {
+            Err(ProofError::Mismatch(_)) => {
+                return Err(self.doubt(|index| draft.nodes.contains_key(index), &ours, block));
+            }
             finding => finding?,
         };
-        self.check_roots(draft, &claim, &finding).await?;
+        self.check_roots(draft, claim, &finding).await?;
         if let Some(hooks) = self.hooks.as_ref().filter(|hooks| hooks.writes) {
-            hooks.may_write(block.0, value.clone(), peer).await?;
+            hooks.may_write(block.0, value.cloned(), peer).await?;
         }
         draft.nodes.extend(finding.nodes.into_iter().map(|node| (node.index, node)));
-        match (value, leaf) {
-            (Some(value), Some(leaf)) => self.place(draft, leaf, value, was_held).await,
+        match (value, claim.leaf) {
+            (Some(value), Some(leaf)) => self.place(draft, leaf, value.clone(), was_held).await,
             _ => Ok(()),
         }
     }

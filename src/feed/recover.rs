@@ -11,12 +11,12 @@
 use bytes::Bytes;
 
 use super::nodes::read_node;
-use super::{FeedError, State};
+use super::{FeedError, State, node_writes};
 use crate::log::merkle::Roots;
 use crate::log::stage::Stage;
 use crate::log::tree;
 use crate::math::crypto::{Node, SignatureBytes, leaf_hash, parent};
-use crate::math::flat::{BlockIndex, full_roots};
+use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
 use crate::store::{File, Io, Write, layout, record};
 
 /// Signatures looked at in one read.
@@ -105,27 +105,38 @@ impl State {
         signature: Option<SignatureBytes>,
         trusts: bool,
     ) -> Result<Verdict, FeedError> {
-        let mut roots = Vec::new();
-        for index in full_roots(len) {
-            match read_node(io, index).await? {
-                Some(node) => roots.push(node),
-                None => return Ok(Verdict::Unknown),
-            }
+        let verdict = match stored_roots(io, len).await? {
+            Some(roots) => self.judge(roots, signature.as_ref(), trusts),
+            None => Verdict::Unknown,
+        };
+        // Roots that were lost or rotted follow from their children, and the writer vouches for them.
+        if verdict != Verdict::Good
+            && signature.is_some()
+            && let Some(roots) = made_roots(io, len).await?
+            && self.judge(Roots::new(roots.clone()), signature.as_ref(), trusts) == Verdict::Good
+        {
+            io.write_batch(node_writes(roots)).await?;
+            return Ok(Verdict::Good);
         }
-        let roots = Roots::new(roots);
+        Ok(verdict)
+    }
+
+    /// Takes these roots if the writer vouches for them.
+    fn judge(&mut self, roots: Roots, signature: Option<&SignatureBytes>, trusts: bool) -> Verdict {
+        let len = roots.len();
         let is_static = signature.is_none() && (self.key.is_none() || self.key == Some(roots.hash()));
         let vouched = is_static
-            || match &signature {
+            || match signature {
                 Some(signature) => trusts || self.verifies(&roots.hash(), len, signature),
                 // Every node is there and the secret key is ours: the signature can be made again at any time.
                 None => self.pair.is_some(),
             };
         if !vouched {
-            return Ok(Verdict::Bad);
+            return Verdict::Bad;
         }
         self.signed = !is_static;
         self.roots = roots;
-        Ok(Verdict::Good)
+        Verdict::Good
     }
 
     /// Sets the bits of all nodes that the roots prove, and of all blocks that match their leaves.
@@ -170,8 +181,48 @@ impl State {
     }
 }
 
+async fn stored_roots(io: &Io, len: u64) -> Result<Option<Roots>, FeedError> {
+    let mut roots = Vec::new();
+    for index in full_roots(len) {
+        match read_node(io, index).await? {
+            Some(node) => roots.push(node),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(Roots::new(roots)))
+}
+
+/// The roots of `len` blocks as they follow from what lies below them; a root that is a leaf is as it is stored.
+async fn made_roots(io: &Io, len: u64) -> Result<Option<Vec<Node>>, FeedError> {
+    let mut roots = Vec::new();
+    for index in full_roots(len) {
+        match made_node(io, index).await? {
+            Some(node) => roots.push(node),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(roots))
+}
+
+/// A node as its children make it; children that are not there are made from theirs.
+async fn made_node(io: &Io, index: NodeIndex) -> Result<Option<Node>, FeedError> {
+    let (Some(left), Some(right)) = (index.left_child(), index.right_child()) else {
+        return read_node(io, index).await;
+    };
+    let mut children = Vec::with_capacity(2);
+    for child in [left, right] {
+        let node = match read_node(io, child).await? {
+            Some(node) => Some(node),
+            None => Box::pin(made_node(io, child)).await?,
+        };
+        let Some(node) = node else { return Ok(None) };
+        children.push(node);
+    }
+    Ok(children.first().zip(children.last()).map(|(left, right)| parent(left, right)))
+}
+
 /// The children of a proven node, if they are there and hash to it.
-async fn proven_children(io: &Io, node: &Node) -> Result<Option<(Node, Node)>, FeedError> {
+pub(super) async fn proven_children(io: &Io, node: &Node) -> Result<Option<(Node, Node)>, FeedError> {
     let (Some(left), Some(right)) = (node.index.left_child(), node.index.right_child()) else { return Ok(None) };
     let (Some(left), Some(right)) = (read_node(io, left).await?, read_node(io, right).await?) else { return Ok(None) };
     Ok((parent(&left, &right) == *node).then_some((left, right)))

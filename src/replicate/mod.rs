@@ -146,6 +146,7 @@ pub struct Replicator {
     extensions: Vec<String>,
     sparse: bool,
     allow_push: bool,
+    is_cautious: bool,
 }
 
 /// A block's value or its hash.
@@ -164,6 +165,11 @@ impl Replicator {
             replicator.waiting.download_everything();
         }
         replicator
+    }
+
+    /// A cautious one asks for whole proofs: what we hold may be rotten.
+    pub fn set_cautious(&mut self, is_cautious: bool) {
+        self.is_cautious = is_cautious;
     }
 
     /// The next thing to do; None when all is drained.

@@ -80,7 +80,7 @@ impl Replicator {
         self.reserved.insert(ask, id);
         peer.asked.insert(ask);
         peer.inflight.push_back(Inflight { ask, bytes, sent: now, is_late: false });
-        let nodes = tree::digest(local.bitfield, BlockIndex(ask.index));
+        let nodes = if self.is_cautious { 0 } else { tree::digest(local.bitfield, BlockIndex(ask.index)) };
         let request = Message::Request { index: ask.index, bytes, hash: ask.hash, nodes };
         self.outputs.push_back(Output::Send(id, request));
     }
