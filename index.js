@@ -39,7 +39,7 @@ const write = require('./lib/write')
 const { FeedExtension, Local } = require('./lib/extension')
 const { feedCodec } = require('./lib/codec')
 const { hooksOf } = require('./lib/hooks')
-const { promised } = require('./lib/async')
+const { promised, each } = require('./lib/async')
 const { native, engine, EVENT, more, soon, nextOp, must, register } = require('./lib/engine')
 
 function Hypercore (storage, key, opts) {
@@ -166,15 +166,15 @@ Hypercore.prototype._close = function (cb) {
   const state = this[INNER]
   state.batcher.flush()
   this.writable = this.readable = false
-  BlockRead.giveUpAll(this)
+  for (const read of BlockRead.of(this)) soon(() => read.giveUp())
   const op = nextOp()
   must(op, (err) => {
     end(this)
-    try {
-      if (!err) this.emit('close')
-    } finally {
-      cb(err)
-    }
+    each([
+      ...BlockRead.of(this).map((read) => () => read.giveUp()),
+      () => { if (!err) this.emit('close') },
+      () => cb(err)
+    ], (step) => step())
   })
   more(native.feedClose(state.handle, op))
 }

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict')
 const path = require('node:path')
 const raf = require('random-access-file')
 const ram = require('random-access-memory')
-const { hypercore, test, defer, scratch, create, open, ask, event, sleep, link, fill, block, files } = require('./helpers')
+const { hypercore, test, defer, scratch, create, open, ask, event, until, sleep, link, fill, block, files } = require('./helpers')
 
 const NAMES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
 
@@ -59,6 +59,81 @@ test('close fails what is still being read, as it fails all that waits', async (
     await ask(feed, 'close')
     assert.deepEqual(said, ['Feed is closed', 'Feed is closed'])
   }
+})
+
+test('what waits for a peer is answered before close, also when the feed is closed as it arrives', async (t) => {
+  const writer = await open(t)
+  await fill(writer, 4, 10)
+  for (const storage of [() => ram(), hypercore.memory()]) {
+    const reader = await open(t, storage, writer.key, { sparse: true })
+    const said = []
+    const note = (name) => (err) => said.push(`${name} ${err && err.message}`)
+    const closed = new Promise((resolve) => {
+      reader.on('download', () => { if (reader.has(0, 4)) reader.close((err) => resolve(said.push(`close ${err}`))) })
+    })
+    reader.getBatch(0, 4, note('getBatch'))
+    reader.update(9, note('update'))
+    reader.seek(1000, note('seek'))
+    link(t, writer, reader)
+    await closed
+    assert.deepEqual(said.slice(0, 3).sort(), ['getBatch', 'seek', 'update'].map((name) => `${name} Feed is closed`))
+    assert.equal(said[3], 'close null')
+  }
+})
+
+test('a seek that is being read when the feed is closed', async (t) => {
+  const stores = {}
+  const held = []
+  let isHeld = false
+  const storage = (name) => {
+    const store = stores[name] = stores[name] || ram()
+    const read = (offset, length, cb) => isHeld && name === 'tree' ? held.push(cb) : store.read(offset, length, cb)
+    return { read, write: store.write.bind(store) }
+  }
+  const writer = await open(t)
+  await fill(writer, 500, 10)
+  let reader = await open(t, storage, writer.key, { sparse: true })
+  const [one, other] = link(t, writer, reader)
+  await ask(reader, 'get', 499)
+  one.destroy()
+  other.destroy()
+  await ask(reader, 'close')
+
+  reader = await open(t, storage, writer.key, { sparse: true })
+  isHeld = true
+  const said = []
+  reader.seek(2505, (err) => said.push(err.message))
+  await until(() => held.length > 0)
+  await ask(reader, 'close')
+  assert.deepEqual(said, ['Feed is closed'])
+  held.forEach((cb) => cb(new Error('Could not satisfy length')))
+  await sleep(5)
+  assert.deepEqual([said.length, reader.pending()], [1, []])
+})
+
+test('what a callback throws does not become the fault of another feed whose storage was being asked', async (t) => {
+  let held = null
+  let isHeld = false
+  const storage = (onwrite) => (name) => {
+    const store = ram()
+    return { read: store.read.bind(store), write: (offset, data, cb) => onwrite(name, cb) || store.write(offset, data, cb) }
+  }
+  const one = await open(t, storage((name, cb) => isHeld && name === 'bitfield' && (held = cb)))
+  const other = await open(t, storage(() => { if (held) held(null, held = null) }))
+  isHeld = true
+  const thrown = new Promise((resolve) => {
+    const listeners = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.once('uncaughtException', (err) => {
+      listeners.forEach((listener) => process.on('uncaughtException', listener))
+      resolve(err.message)
+    })
+  })
+  one.append('x', () => { throw new Error('mine') })
+  await until(() => held !== null)
+  isHeld = false
+  assert.equal(await ask(other, 'append', 'y'), 0)
+  assert.equal(await thrown, 'mine')
 })
 
 test('with a storage that answers in nextTick all is over before the event loop turns', async (t) => {

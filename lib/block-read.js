@@ -14,7 +14,7 @@
 const INNER = require('./inner')
 const errors = require('./errors')
 const { binary, bytes } = require('./codec')
-const { native, soon, behind } = require('./engine')
+const { native, soon, ask, behind } = require('./engine')
 
 // What to read next on the way to a block, and where: offset, size, first node.
 const [NOTHING, BLOCK] = [0, 1]
@@ -61,11 +61,11 @@ class BlockRead {
     const take = (err, data) => {
       if (isOver) return
       isOver = true
-      if (isEarly) process.nextTick(() => this.#judge(err, data))
+      if (isEarly) soon(() => this.#judge(err, data))
       else behind(() => this.#judge(err, data))
     }
     try {
-      this.feed[INNER].js.read(step === BLOCK, PLACE[0], this.size, take)
+      ask(() => this.feed[INNER].js.read(step === BLOCK, PLACE[0], this.size, take))
     } catch (err) {
       take(errors.foreign(err))
     }
@@ -76,7 +76,7 @@ class BlockRead {
     if (this.over) return
     if (err) return this.#finish(err)
     const { feed, index, opts, codec, cb } = this
-    if (data instanceof Uint8Array && data.length === this.size) {
+    if (ArrayBuffer.isView(data) && data instanceof Uint8Array && data.length === this.size) {
       if (this.step === BLOCK) {
         if (matches(feed[INNER].handle, index, data)) return this.#succeed(bytes(data))
       } else if (native.feedRemember(feed[INNER].handle, this.first, data)) {
@@ -114,10 +114,13 @@ class BlockRead {
     last.place = this.place
   }
 
-  // The feed is closed.
-  static giveUpAll (feed) {
-    const reads = [...feed[INNER].reads].sort((a, b) => a.since - b.since)
-    for (const read of reads) soon(() => { if (!read.over) read.#finish(errors.closed()) })
+  giveUp () {
+    if (!this.over) this.#finish(errors.closed())
+  }
+
+  // All that goes on, oldest first.
+  static of (feed) {
+    return [...feed[INNER].reads].sort((a, b) => a.since - b.since)
   }
 }
 

@@ -133,10 +133,22 @@ function soon (fn, ...args) {
   if (!draining) scheduleLater()
 }
 
-// Calls `fn` at once, or, when events are on their way, behind them; and later when it is time to give way. For callers who are called
-// by somebody else.
+// Runs `fn`, in which a storage of a caller's is asked for something. What it throws is the storage's fault.
+let asking = 0
+function ask (fn) {
+  asking++
+  try {
+    fn()
+  } finally {
+    asking--
+  }
+}
+
+// Calls `fn` at once, or, when events are on their way, behind them; and later when it is time to give way, or when what it throws would
+// meet a storage that is being asked. For callers who are called by somebody else.
 function behind (fn) {
-  if (next < queue.length) queue.push([LOCAL, fn, []])
+  if (asking > 0) soon(fn)
+  else if (next < queue.length) queue.push([LOCAL, fn, []])
   else if (scheduled) process.nextTick(fn)
   else if (!exhausted()) fn()
   else {
@@ -292,4 +304,4 @@ function release () {
 
 function noop () {}
 
-module.exports = { native, Kind, engine, EVENT, more, appended, soon, behind, late, exhausted, settled, nextOp, must, mayWait, register, hold, release }
+module.exports = { native, Kind, engine, EVENT, more, appended, soon, ask, behind, late, exhausted, settled, nextOp, must, mayWait, register, hold, release }

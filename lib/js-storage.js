@@ -17,7 +17,7 @@
 
 const errors = require('./errors')
 const { bytes } = require('./codec')
-const { native, more, soon, behind, appended, exhausted } = require('./engine')
+const { native, more, soon, ask, behind, appended, exhausted } = require('./engine')
 
 const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
 const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
@@ -110,7 +110,7 @@ class JsStorage {
     while (this.#state === ASKED) {
       if (exhausted()) return setImmediate(() => this.#runAll(place))
       this.#state = RUNNING
-      this.#run(place || take(this.#handle))
+      ask(() => this.#run(place || take(this.#handle)))
       place = null
     }
     this.#state = IDLE
@@ -293,7 +293,7 @@ function finishRead (data, size, done) {
 // Null for what is not bytes, or not any more.
 function asBuffer (data) {
   try {
-    return typeof data === 'string' ? null : bytes(data)
+    return ArrayBuffer.isView(data) || data instanceof ArrayBuffer ? bytes(data) : null
   } catch {
     return null
   }

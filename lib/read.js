@@ -243,7 +243,7 @@ function getBatch (feed, request, start, end, opts) {
 
   more(native.feedDownload(handle, op, start, end, false, false, null))
   request.waits(op, false, (err) => {
-    if (err) return request.finish(err)
+    if (err || !feed.readable) return request.finish(err || errors.closed())
     const op = nextOp()
     more(native.feedGetBatch(handle, op, start, end))
     must(op, (err, data, sizes) => finishBatch(request, err, data, sizes))

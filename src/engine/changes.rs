@@ -164,11 +164,10 @@ impl World {
     fn close(&mut self, id: u64, op: u64, log: Option<Arc<Feed>>) {
         let Some(slot) = self.feeds.get_mut(&id) else { return };
         slot.is_closed = true;
-        for waiting in slot.replicator.cancel_all() {
-            slot.wanted.remove(&waiting.0);
-            self.queue.push(Kind::Fail, failure_values(waiting.0, &Failure::closed()));
-        }
-        for op in std::mem::take(&mut slot.reading) {
+        slot.replicator.cancel_all();
+        let mut waiting = std::mem::take(&mut slot.reading);
+        waiting.extend(std::mem::take(&mut slot.wanted).into_keys());
+        for op in waiting {
             self.queue.push(Kind::Fail, failure_values(op, &Failure::closed()));
         }
         let io = slot.io.clone();

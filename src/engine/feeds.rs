@@ -173,27 +173,30 @@ impl World {
 
     /// Reads a block that is held. What is not in the cache, or is big, is read again on a worker.
     pub(super) fn get(&mut self, id: u64, op: u64, log: Arc<Feed>, index: u64, may_wait: bool) {
-        let io = self.begin_read(id, op, &log, may_wait);
+        let Some(io) = self.begin_read(id, op, &log, may_wait) else { return };
         self.run(id, may_wait && io.is_native(), async move {
             let result = log.get(&io, BlockIndex(index)).await;
             Completion::Got { feed: id, op, index, result }
         });
     }
 
-    fn begin_read(&mut self, id: u64, op: u64, log: &Feed, may_wait: bool) -> Io {
-        if let Some(slot) = self.feeds.get_mut(&id) {
-            slot.reading.insert(op);
-        }
-        if may_wait { log.io().clone() } else { log.io().cache_only() }
-    }
-
     /// The same for several blocks.
     pub(super) fn get_batch(&mut self, id: u64, op: u64, log: Arc<Feed>, range: (u64, u64), may_wait: bool) {
-        let io = self.begin_read(id, op, &log, may_wait);
+        let Some(io) = self.begin_read(id, op, &log, may_wait) else { return };
         self.run(id, may_wait && io.is_native(), async move {
             let result = log.get_batch(&io, range.0, range.1).await;
             Completion::GotBatch { feed: id, op, range, result }
         });
+    }
+
+    /// None, and the operation has failed, if the feed is closed.
+    fn begin_read(&mut self, id: u64, op: u64, log: &Feed, may_wait: bool) -> Option<Io> {
+        let Some(slot) = self.feeds.get_mut(&id).filter(|slot| !slot.is_closed) else {
+            self.fail(op, Failure::closed());
+            return None;
+        };
+        slot.reading.insert(op);
+        Some(if may_wait { log.io().clone() } else { log.io().cache_only() })
     }
 
     pub(super) fn wait(&mut self, id: u64, op: u64, wanted: Wanted) {

@@ -98,6 +98,8 @@ pub enum Completion {
     },
     /// A feed told something about itself.
     Told {
+        /// The feed.
+        feed: u64,
         /// The operation.
         op: u64,
         /// The values of its answer.

@@ -25,7 +25,11 @@ impl World {
             Completion::Sought { feed, op, result } => self.sought(feed, op, result),
             Completion::Served { feed, peer, answers } => self.served(feed, peer, answers),
             Completion::Closed { feed, op, result } => self.closed(feed, op, result),
-            Completion::Told { op, result } => self.finish(op, result),
+            Completion::Told { feed, op, result } => {
+                if self.read(feed, op).is_some() {
+                    self.finish(op, result);
+                }
+            }
             Completion::Put { feed, op, result } => self.put(feed, op, result),
             Completion::Audited { feed, op, result } => self.audited(feed, op, result),
             Completion::Truncated { feed, op, result } => self.truncated(feed, op, result),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::event::Value;
+use super::event::{Failure, Value};
 use super::jobs::Completion;
 use super::world::World;
 use crate::feed::{Feed, FeedError, Served};
@@ -26,7 +26,11 @@ pub enum About {
 
 impl World {
     pub(super) fn tell_about(&mut self, feed: u64, op: u64, log: Arc<Feed>, about: About) {
-        self.run(feed, false, async move { Completion::Told { op, result: tell(&log, about).await } });
+        let Some(slot) = self.feeds.get_mut(&feed).filter(|slot| !slot.is_closed) else {
+            return self.fail(op, Failure::closed());
+        };
+        slot.reading.insert(op);
+        self.run(feed, false, async move { Completion::Told { feed, op, result: tell(&log, about).await } });
     }
 }
 

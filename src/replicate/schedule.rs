@@ -190,14 +190,18 @@ impl Selection {
         local: Local<'_>,
         is_reserved: impl Fn(&Ask) -> bool,
     ) -> Option<Ask> {
-        let first = place(self.floor);
-        let next = peer.cursors.get(&self.number).map_or(first, |cursor| place(cursor.next)).max(first);
-        let asks = blocks.iter().zip(0..).map(|(block, place)| (place, Ask { index: *block, hash: false }));
-        let rest = asks.clone().skip(next);
-        let (at, ask) = rest.chain(asks.take(next).skip(first)).find(|(_, ask)| {
-            let is_wanted = peer.haves.get(ask.index) && !local.bitfield.get(ask.index);
-            is_wanted && !is_reserved(ask) && !peer.asked.contains(ask)
-        })?;
+        let next = peer.cursors.get(&self.number).map_or(self.floor, |cursor| cursor.next).max(self.floor);
+        let is_free = |index: u64| {
+            let ask = Ask { index, hash: false };
+            let is_wanted = peer.haves.get(index) && !local.bitfield.get(index);
+            is_wanted && !is_reserved(&ask) && !peer.asked.contains(&ask)
+        };
+        let find = |from, to| {
+            let part = blocks.get(place(from)..place(to).min(blocks.len())).unwrap_or_default();
+            (from..).zip(part).find(|(_, index)| is_free(**index))
+        };
+        let (at, index) = find(next, u64::MAX).or_else(|| find(self.floor, next))?;
+        let ask = Ask { index: *index, hash: false };
         peer.cursors.insert(self.number, Cursor { scout: 0, next: at + 1 });
         Some(ask)
     }

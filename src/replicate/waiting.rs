@@ -344,9 +344,9 @@ impl Selection {
     fn is_met(&mut self, local: Local<'_>) -> bool {
         match &self.range {
             Range::Blocks(blocks) => {
-                let missing =
-                    blocks.iter().zip(0..).skip(place(self.floor)).find(|(block, _)| !local.bitfield.get(**block));
-                self.floor = missing.map_or(u64::MAX, |(_, place)| place);
+                let rest = blocks.get(place(self.floor)..).unwrap_or_default();
+                let missing = (self.floor..).zip(rest).find(|(_, block)| !local.bitfield.get(**block));
+                self.floor = missing.map_or(u64::MAX, |(place, _)| place);
                 missing.is_none()
             }
             Range::Span { end: None, .. } => false,
