@@ -75,7 +75,7 @@ impl World {
 
     fn start_change(&mut self, id: u64, change: Change) {
         let Some(slot) = self.feeds.get_mut(&id) else { return };
-        match (change, slot.feed.get().cloned()) {
+        match (change, slot.log()) {
             (Change::Append { op, blocks }, Some(log)) => self.append(id, op, log, blocks),
             (Change::Store(answers), Some(log)) => self.store(id, log, answers),
             (Change::Clear { op, start, end, keep_bytes }, Some(log)) => {
