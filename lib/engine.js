@@ -242,6 +242,9 @@ function call (fn, err, event) {
   else fn(null, event[2], event[3], event[4], event[5])
 }
 
+// What a call leaves behind when it brings an append's answer along; see `feedIoWritten`.
+const ANSWERS = 4
+
 // A function that hands on an append's answer, which came with a call, in `numbers` from place `i` on: operation, first block, length,
 // byte length, live.
 function appended (numbers, i) {
@@ -304,4 +307,4 @@ function release () {
 
 function noop () {}
 
-module.exports = { native, Kind, engine, EVENT, more, appended, soon, ask, behind, late, exhausted, settled, nextOp, must, mayWait, register, hold, release }
+module.exports = { native, Kind, engine, EVENT, more, ANSWERS, appended, soon, ask, behind, late, exhausted, settled, nextOp, must, mayWait, register, hold, release }

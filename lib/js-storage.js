@@ -17,7 +17,7 @@
 
 const errors = require('./errors')
 const { bytes } = require('./codec')
-const { native, more, soon, ask, behind, appended, exhausted } = require('./engine')
+const { native, more, soon, ask, behind, ANSWERS, appended, exhausted } = require('./engine')
 
 const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
 const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
@@ -27,9 +27,8 @@ const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
 const [DONE, ABSENT, FAILED] = [0, 1, 2]
 // Nothing to do; carrying out; there is something, or more, to do.
 const [IDLE, RUNNING, ASKED] = [0, 1, 2]
-// What a call leaves behind: something to do; an append's answer on the page; from there on, something to do on the page. See
-// `feedIoWritten`.
-const [ASKS, ANSWERS, BRINGS] = [2, 4, 8]
+// What a call leaves behind: something to do; from BRINGS on, that on the page; else ANSWERS. See `feedIoWritten`.
+const [ASKS, BRINGS] = [2, 8]
 
 class JsStorage {
   #create

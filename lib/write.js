@@ -16,10 +16,9 @@ const { bytes, binary } = require('./codec')
 const { promised } = require('./async')
 const { grow } = require('./events')
 const { beforeAppend } = require('./hooks')
-const { native, more, appended, soon, nextOp, must } = require('./engine')
+const { native, more, ANSWERS, appended, soon, nextOp, must } = require('./engine')
 
-// What an append leaves behind when it brings its answer along, and the room for that; see `feedIoWritten`.
-const ANSWERS = 4
+// Room for answers that come with the call.
 const NUMBERS = new Float64Array(5)
 const ROOM = Buffer.from(NUMBERS.buffer)
 

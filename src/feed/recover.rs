@@ -61,11 +61,16 @@ impl State {
     /// Takes the longest log beyond `len` that a signature proves. `Unknown` if there are signatures but no roots.
     async fn look_forward(&mut self, io: &Io, len: u64, trusts: bool) -> Result<Verdict, FeedError> {
         let mut verdict = Verdict::Bad;
+        let mut is_newest = true;
         let mut end = signature_count(io).await?;
         while end > len {
             let start = end.saturating_sub(STEP).max(len);
             for (longer, signature) in signatures(io, start, end).await?.into_iter().rev() {
-                match self.accept(io, longer, Some(signature), trusts).await? {
+                let found = match std::mem::take(&mut is_newest) {
+                    true => self.accept_or_make(io, longer, Some(signature), trusts).await?,
+                    false => self.accept(io, longer, Some(signature), trusts).await?,
+                };
+                match found {
                     Verdict::Good => {
                         self.restore(io).await?;
                         return Ok(Verdict::Good);
@@ -81,7 +86,11 @@ impl State {
 
     /// Takes `len`, or the longest shorter length that a signature proves. False if it is shorter.
     async fn look_back(&mut self, io: &Io, len: u64, trusts: bool) -> Result<bool, FeedError> {
-        if len == 0 || self.accept(io, len, read_signature(io, len).await?, trusts).await? == Verdict::Good {
+        if len == 0 {
+            return Ok(true);
+        }
+        let signature = read_signature(io, len).await?;
+        if self.accept_or_make(io, len, signature, trusts).await? == Verdict::Good {
             return Ok(true);
         }
         let mut end = len.saturating_sub(1);
@@ -105,20 +114,32 @@ impl State {
         signature: Option<SignatureBytes>,
         trusts: bool,
     ) -> Result<Verdict, FeedError> {
-        let verdict = match stored_roots(io, len).await? {
+        Ok(match stored_roots(io, len).await? {
             Some(roots) => self.judge(roots, signature.as_ref(), trusts),
             None => Verdict::Unknown,
-        };
-        // Roots that were lost or rotted follow from their children, and the writer vouches for them.
-        if verdict != Verdict::Good
-            && signature.is_some()
-            && let Some(roots) = made_roots(io, len).await?
-            && self.judge(Roots::new(roots.clone()), signature.as_ref(), trusts) == Verdict::Good
-        {
-            io.write_batch(node_writes(roots)).await?;
-            return Ok(Verdict::Good);
+        })
+    }
+
+    /// The same where roots that were lost or rotted may be made anew from what lies below them, if the writer vouches for what
+    /// comes out. That can take a read of the whole tree, so it is for the length that counts, not for every one that is tried.
+    async fn accept_or_make(
+        &mut self,
+        io: &Io,
+        len: u64,
+        signature: Option<SignatureBytes>,
+        trusts: bool,
+    ) -> Result<Verdict, FeedError> {
+        let verdict = self.accept(io, len, signature, trusts).await?;
+        if verdict == Verdict::Good || signature.is_none() {
+            return Ok(verdict);
         }
-        Ok(verdict)
+        match made_roots(io, len).await? {
+            Some(roots) if self.judge(Roots::new(roots.clone()), signature.as_ref(), trusts) == Verdict::Good => {
+                io.write_batch(node_writes(roots)).await?;
+                Ok(Verdict::Good)
+            }
+            _ => Ok(verdict),
+        }
     }
 
     /// Takes these roots if the writer vouches for them.
