@@ -8,7 +8,7 @@
 
 import { EventEmitter } from 'events'
 import { Readable, Writable } from 'stream'
-import * as Types from './lib/protocol-types'
+import * as Types from './lib/stream/protocol-types'
 
 declare function Hypercore (storage: Hypercore.Storage, opts: Hypercore.Options<Buffer> & { valueEncoding?: 'binary' }): Hypercore<Buffer>
 declare function Hypercore (storage: Hypercore.Storage, key: Hypercore.Key | null | undefined, opts: Hypercore.Options<Buffer> & { valueEncoding?: 'binary' }): Hypercore<Buffer>

@@ -7,7 +7,7 @@ const path = require('node:path')
 const ROOT = path.join(__dirname, '..')
 const OURS = [
   { tests: /[\\/]hypercore-9[\\/]test[\\/]/, name: /^\.\.(\/\.\.)?\/?$/, file: path.join(ROOT, 'index.js') },
-  { tests: /[\\/]hypercore-protocol[\\/]test\.js$/, name: /^\.\/$/, file: path.join(ROOT, 'lib', 'protocol.js') }
+  { tests: /[\\/]hypercore-protocol[\\/]test\.js$/, name: /^\.\/$/, file: path.join(ROOT, 'lib', 'stream', 'protocol.js') }
 ]
 
 const resolve = Module._resolveFilename

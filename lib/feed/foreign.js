@@ -12,10 +12,10 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const errors = require('./errors')
-const { KIND, deliver, toNative, extension } = require('./messages')
-const { native, more } = require('./engine')
+const INNER = require('../kit/inner')
+const errors = require('../kit/errors')
+const { KIND, deliver, toNative, extension } = require('../stream/messages')
+const { native, more } = require('../core/engine')
 
 const TICK = 500
 

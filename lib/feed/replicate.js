@@ -13,15 +13,15 @@
  */
 'use strict'
 
-const INNER = require('./inner')
+const INNER = require('../kit/inner')
 const Peer = require('./peer')
-const Protocol = require('./protocol')
-const check = require('./check')
-const errors = require('./errors')
+const Protocol = require('../stream/protocol')
+const check = require('../kit/check')
+const errors = require('../kit/errors')
 const foreign = require('./foreign')
-const { hook } = require('./async')
-const { halt } = require('./stream-flow')
-const { native, more } = require('./engine')
+const { hook } = require('../kit/async')
+const { halt } = require('../stream/flow')
+const { native, more } = require('../core/engine')
 
 // v9's fixed number of requests in flight: who leaves it alone gets a window that follows the link.
 const DEFAULT_REQUESTS = 16

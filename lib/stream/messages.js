@@ -12,8 +12,8 @@
  */
 'use strict'
 
-const errors = require('./errors')
-const { bytes } = require('./codec')
+const errors = require('../kit/errors')
+const { bytes } = require('../kit/codec')
 
 const REQUEST = 7
 const DATA = 9

@@ -6,11 +6,11 @@
  */
 'use strict'
 
-const INNER = require('./inner')
+const INNER = require('../kit/inner')
 const Request = require('./request')
-const check = require('./check')
-const errors = require('./errors')
-const { native, more, nextOp, soon } = require('./engine')
+const check = require('../kit/check')
+const errors = require('../kit/errors')
+const { native, more, nextOp, soon } = require('../core/engine')
 const { whenOpen, whenAvailable, isIfAvailable, attempt, cancellable, tokenIn } = require('./wait')
 
 const methods = {

@@ -12,8 +12,8 @@
  */
 'use strict'
 
-const errors = require('./errors')
-const { native, more, must, nextOp } = require('./engine')
+const errors = require('../kit/errors')
+const { native, more, must, nextOp } = require('../core/engine')
 
 // Keeps what was used last, up to `max` bytes.
 class Recent {

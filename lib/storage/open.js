@@ -9,10 +9,10 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const errors = require('./errors')
+const INNER = require('../kit/inner')
+const errors = require('../kit/errors')
 const JsStorage = require('./js-storage')
-const { native } = require('./engine')
+const { native } = require('../core/engine')
 
 // Files in native memory. Keeps them when a feed is closed, so that another feed may be opened on them.
 class Memory {

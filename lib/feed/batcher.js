@@ -13,7 +13,7 @@
  */
 'use strict'
 
-const { each } = require('./async')
+const { each } = require('../kit/async')
 
 class Batcher {
   #send

@@ -5,10 +5,10 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const errors = require('./errors')
-const { promised, hook } = require('./async')
-const { more, must, nextOp, soon } = require('./engine')
+const INNER = require('../kit/inner')
+const errors = require('../kit/errors')
+const { promised, hook } = require('../kit/async')
+const { more, must, nextOp, soon } = require('../core/engine')
 
 // Runs `begin` when the feed is open, at once if it is; ends the request when it cannot be opened.
 function whenOpen (feed, request, begin) {

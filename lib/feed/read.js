@@ -9,14 +9,14 @@
  */
 'use strict'
 
-const INNER = require('./inner')
+const INNER = require('../kit/inner')
 const Request = require('./request')
 const BlockRead = require('./block-read')
-const check = require('./check')
-const errors = require('./errors')
-const { feedCodec, binary } = require('./codec')
-const { promised } = require('./async')
-const { native, more, soon, settled, nextOp, must } = require('./engine')
+const check = require('../kit/check')
+const errors = require('../kit/errors')
+const { feedCodec, binary } = require('../kit/codec')
+const { promised } = require('../kit/async')
+const { native, more, soon, settled, nextOp, must } = require('../core/engine')
 const { whenOpen, whenAvailable, isIfAvailable, cancellable, attempt } = require('./wait')
 
 const { NOTHING, nextRead } = BlockRead

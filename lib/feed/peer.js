@@ -8,10 +8,10 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const check = require('./check')
-const { bytes } = require('./codec')
-const { native, more } = require('./engine')
+const INNER = require('../kit/inner')
+const check = require('../kit/check')
+const { bytes } = require('../kit/codec')
+const { native, more } = require('../core/engine')
 
 // Places in what `native.peerInfo` gives.
 const [OPENED, LENGTH, DOWNLOADING, UPLOADING, ACK, INFLIGHT] = [0, 1, 2, 3, 4, 5]

@@ -6,11 +6,11 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const errors = require('./errors')
+const INNER = require('../kit/inner')
+const errors = require('../kit/errors')
 const { deliver } = require('./messages')
-const { hook, each } = require('./async')
-const { Kind, native, more } = require('./engine')
+const { hook, each } = require('../kit/async')
+const { Kind, native, more } = require('../core/engine')
 
 const on = new Map()
 

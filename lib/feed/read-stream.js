@@ -12,8 +12,8 @@
 'use strict'
 
 const { Readable, addAbortSignal } = require('stream')
-const check = require('./check')
-const errors = require('./errors')
+const check = require('../kit/check')
+const errors = require('../kit/errors')
 
 const AHEAD = 16
 

@@ -15,9 +15,9 @@
  */
 'use strict'
 
-const errors = require('./errors')
-const { bytes } = require('./codec')
-const { native, more, soon, ask, behind, ANSWERS, appended, exhausted } = require('./engine')
+const errors = require('../kit/errors')
+const { bytes } = require('../kit/codec')
+const { native, more, soon, ask, behind, ANSWERS, appended, exhausted } = require('../core/engine')
 
 const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
 const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]

@@ -8,12 +8,12 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const check = require('./check')
-const errors = require('./errors')
-const { bytes } = require('./codec')
-const { promised } = require('./async')
-const { native, soon } = require('./engine')
+const INNER = require('../kit/inner')
+const check = require('../kit/check')
+const errors = require('../kit/errors')
+const { bytes } = require('../kit/codec')
+const { promised } = require('../kit/async')
+const { native, soon } = require('../core/engine')
 const { asked } = require('./wait')
 
 const methods = {

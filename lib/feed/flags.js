@@ -7,8 +7,8 @@
 'use strict'
 
 const { EventEmitter } = require('events')
-const INNER = require('./inner')
-const { native } = require('./engine')
+const INNER = require('../kit/inner')
+const { native } = require('../core/engine')
 
 const [HEARS_DOWNLOAD, HEARS_UPLOAD] = [1, 2]
 

@@ -11,10 +11,10 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const check = require('./check')
-const errors = require('./errors')
-const { native, more, soon, must, mayWait } = require('./engine')
+const INNER = require('../kit/inner')
+const check = require('../kit/check')
+const errors = require('../kit/errors')
+const { native, more, soon, must, mayWait } = require('../core/engine')
 
 class Request {
   // `opts` may have `cancel` (a symbol), `signal`, `timeout`. `kind` is the name of the method, `what` its arguments by name.

@@ -11,9 +11,9 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const errors = require('./errors')
-const { native, engine, more, late, hold, release } = require('./engine')
+const INNER = require('../kit/inner')
+const errors = require('../kit/errors')
+const { native, engine, more, late, hold, release } = require('../core/engine')
 
 // Bytes handed to the core at a time, and how much work they are, in events.
 const SLICE = 65536

@@ -8,15 +8,15 @@
  */
 'use strict'
 
-const INNER = require('./inner')
+const INNER = require('../kit/inner')
 const Batcher = require('./batcher')
-const check = require('./check')
-const errors = require('./errors')
-const { bytes, binary } = require('./codec')
-const { promised } = require('./async')
+const check = require('../kit/check')
+const errors = require('../kit/errors')
+const { bytes, binary } = require('../kit/codec')
+const { promised } = require('../kit/async')
 const { grow } = require('./events')
 const { beforeAppend } = require('./hooks')
-const { native, more, ANSWERS, appended, soon, nextOp, must } = require('./engine')
+const { native, more, ANSWERS, appended, soon, nextOp, must } = require('../core/engine')
 
 // Room for answers that come with the call.
 const NUMBERS = new Float64Array(5)

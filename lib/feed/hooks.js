@@ -14,9 +14,9 @@
  */
 'use strict'
 
-const errors = require('./errors')
-const { hook } = require('./async')
-const { native, more } = require('./engine')
+const errors = require('../kit/errors')
+const { hook } = require('../kit/async')
+const { native, more } = require('../core/engine')
 
 // What the core asks.
 const [SIGN, VERIFY, WRITE] = [0, 1, 2]

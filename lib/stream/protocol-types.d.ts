@@ -5,7 +5,7 @@
 /// <reference types="node" />
 
 import { Duplex } from 'stream'
-import Hypercore = require('..')
+import Hypercore = require('../..')
 
 export interface Channel {
   readonly stream: Protocol

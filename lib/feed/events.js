@@ -6,11 +6,11 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const { Kind } = require('./engine')
+const INNER = require('../kit/inner')
+const { Kind } = require('../core/engine')
 const flags = require('./flags')
 const hooks = require('./hooks')
-const errors = require('./errors')
+const errors = require('../kit/errors')
 const foreign = require('./foreign')
 const { keepLast } = require('./peer')
 

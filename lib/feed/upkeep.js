@@ -5,9 +5,9 @@
  */
 'use strict'
 
-const check = require('./check')
-const { promised } = require('./async')
-const { native } = require('./engine')
+const check = require('../kit/check')
+const { promised } = require('../kit/async')
+const { native } = require('../core/engine')
 const { asked } = require('./wait')
 
 const methods = {

@@ -12,10 +12,10 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const errors = require('./errors')
+const INNER = require('../kit/inner')
+const errors = require('../kit/errors')
 const { KIND, toNative, extension } = require('./messages')
-const { native, more } = require('./engine')
+const { native, more } = require('../core/engine')
 
 class Channel {
   // `key` is null while only the remote has opened it.

@@ -17,8 +17,8 @@
  */
 'use strict'
 
-const native = require('./native')
-const errors = require('./errors')
+const native = require('../native')
+const errors = require('../kit/errors')
 
 const Kind = native.kinds()
 const { Done, Fail, Again, Busy } = Kind

@@ -8,9 +8,9 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const { short } = require('./inspect')
-const { native } = require('./engine')
+const INNER = require('../kit/inner')
+const { short } = require('../kit/inspect')
+const { native } = require('../core/engine')
 
 function pending (feed) {
   const now = performance.now()

@@ -11,10 +11,10 @@
  */
 'use strict'
 
-const INNER = require('./inner')
-const errors = require('./errors')
-const { binary, bytes } = require('./codec')
-const { native, soon, ask, behind } = require('./engine')
+const INNER = require('../kit/inner')
+const errors = require('../kit/errors')
+const { binary, bytes } = require('../kit/codec')
+const { native, soon, ask, behind } = require('../core/engine')
 
 // What to read next on the way to a block, and where: offset, size, first node.
 const [NOTHING, BLOCK] = [0, 1]

@@ -15,7 +15,7 @@
  */
 'use strict'
 
-const INNER = require('./inner')
+const INNER = require('../kit/inner')
 
 function storage (feed) {
   const { js, cache, hasTreeCache } = feed[INNER]
