@@ -176,8 +176,8 @@ declare namespace Hypercore {
   /** An error of this package: its code never changes. Errors of a caller's own functions come out as they are. */
   interface CodedError extends Error { code: ErrorCode, errno?: number }
   type ErrorCode = 'ABORT_ERR' | 'EBADARGUMENT' | 'EBADBLOCK' | 'EBADHEADER' | 'EBADHOOK' | 'EBADKEY' | 'EBADPROOF' | 'EBADPROTOCOL' | 'EBADSIGNATURE' |
-    'EBADSTORAGE' | 'EBLOCKTOOBIG' | 'ECANCELED' | 'ECANNOTSEEK' | 'ECLOSED' | 'EEMPTY' | 'EFORKRISK' | 'EKEYMISMATCH' | 'EKEYMISSING' | 'ENODEMISSING' |
-    'ENOKEY' | 'ENOPROOF' | 'ENOSIGNATURE' | 'ENOTAVAILABLE' | 'ENOTDOWNLOADED' | 'ENOTSTORED' | 'ENOTWRITABLE' | 'ENOUPDATE' | 'EOTHERKEY' | 'ETIMEDOUT' |
+    'EBADSTORAGE' | 'EBLOCKTOOBIG' | 'ECANCELED' | 'ECANNOTSEEK' | 'ECHANGED' | 'ECLOSED' | 'EEMPTY' | 'EFORKRISK' | 'EINTERNAL' | 'EKEYMISMATCH' | 'EKEYMISSING' | 'ENODEMISSING' |
+    'ENOKEY' | 'ENOPROOF' | 'ENOROOTS' | 'ENOSIGNATURE' | 'ENOTAVAILABLE' | 'ENOTDOWNLOADED' | 'ENOTSTORED' | 'ENOTWRITABLE' | 'ENOUPDATE' | 'EOTHERKEY' | 'ETIMEDOUT' |
     'ERR_STREAM_PREMATURE_CLOSE' | (string & {})
 
   /** A node of the tree: its place, the hash, the bytes of the blocks below. */

@@ -29,7 +29,7 @@ const pending = require('./lib/feed/pending')
 const ReadStream = require('./lib/feed/read-stream')
 const WriteStream = require('./lib/feed/write-stream')
 const read = require('./lib/feed/read')
-const BlockRead = require('./lib/feed/block-read')
+const { reading } = require('./lib/feed/get')
 const want = require('./lib/feed/want')
 const proof = require('./lib/feed/proof')
 const upkeep = require('./lib/feed/upkeep')
@@ -37,10 +37,14 @@ const cacheOf = require('./lib/feed/cache')
 const thin = require('./lib/feed/thin')
 const write = require('./lib/feed/write')
 const { FeedExtension, Local } = require('./lib/kit/extension')
-const { feedCodec } = require('./lib/kit/codec')
+const { feedCodec, bytes } = require('./lib/kit/codec')
 const { hooksOf } = require('./lib/feed/hooks')
 const { promised, each } = require('./lib/kit/async')
-const { native, engine, EVENT, more, soon, nextOp, must, register } = require('./lib/core/engine')
+const native = require('./lib/core/native')
+const { limits } = require('./lib/core/border')
+const { engine, more, soon } = require('./lib/core/queue')
+const { nextOp, must } = require('./lib/core/operations')
+const { EVENT, register } = require('./lib/core/targets')
 
 function Hypercore (storage, key, opts) {
   if (!(this instanceof Hypercore)) return new Hypercore(storage, key, opts)
@@ -68,7 +72,7 @@ function Hypercore (storage, key, opts) {
   this.downloading = opts.downloading !== false
   this.uploading = opts.uploading !== false
   this.allowPush = !!opts.allowPush
-  this.maxRequests = check.requests(opts.maxRequests, 16)
+  this.maxRequests = check.requests(opts.maxRequests, limits.REQUESTS)
   this.peers = []
   this.ifAvailable = new Guard()
   this.extensions = new Local(FeedExtension, this)
@@ -100,8 +104,8 @@ function inner (feed, id, { files, hooks, cache, noiseKeyPair, timeout }, opts) 
     hasTreeCache: opts.cache !== false && (opts.cache || {}).tree !== false,
     codec: feedCodec(opts.valueEncoding),
     batcher: write.batcher(feed, hooks),
-    reads: [], // BlockReads under way, in no order
-    requests: new Map(), // token -> Request, for all that wait
+    calls: new Map(), // token -> Call, for all that wait, oldest first
+    spanning: new Set(), // those of them that are about more than one block
     peers: new Map(), // number -> Peer
     flags: -1,
     expectedLength: -1,
@@ -140,6 +144,8 @@ Hypercore.keyPair = (seed) => {
   const [publicKey, secretKey] = native.keyPair(check.seed(seed))
   return { publicKey, secretKey }
 }
+// What the core has done so far, in steps: for tests that count what things cost.
+Object.defineProperty(Hypercore, Symbol.for('hypercore.work'), { value: () => native.engineWork(engine) })
 Hypercore.memory = () => new storages.Memory()
 Hypercore.Protocol = Protocol
 
@@ -166,12 +172,12 @@ Hypercore.prototype._close = function (cb) {
   const state = this[INNER]
   state.batcher.flush()
   this.writable = this.readable = false
-  for (const read of BlockRead.of(this)) soon(() => read.giveUp())
+  for (const call of reading(this)) call.giveUp(errors.closed())
   const op = nextOp()
   must(op, (err) => {
     end(this)
     each([
-      ...BlockRead.of(this).map((read) => () => read.giveUp()),
+      ...reading(this).map((call) => () => call.finish(errors.closed())),
       () => { if (!err) this.emit('close') },
       () => cb(err)
     ], (step) => step())
@@ -258,7 +264,8 @@ Hypercore.prototype.onextensionupdate = function () {
 
 // Sends an encoded extension message to all peers.
 Hypercore.prototype.extension = function (id, message) {
-  for (const peer of this.peers) peer.extension(id, message)
+  message = bytes(message)
+  if (id >= 0) more(native.feedBroadcast(this[INNER].handle, id, message))
 }
 
 // ## Streams

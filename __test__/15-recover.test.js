@@ -165,6 +165,26 @@ for (const [rot, damage] of Object.entries(ROTS)) {
   })
 }
 
+test('a block that rots under a reader that is open is an error, and then not here', async (t) => {
+  const core = await written(t)
+  const writer = await open(t, core.dir)
+  const dir = scratch(t)
+  const reader = await open(t, dir, core.key, { sparse: true })
+  const [one, other] = link(t, writer, reader)
+  await ask(reader, 'getBatch', 0, 20)
+  one.destroy()
+  other.destroy()
+  for (const [verb, ...args] of [['get', 7], ['getBatch', 5, 12]]) {
+    const index = verb === 'get' ? 7 : 8
+    spoil(path.join(dir, 'data'), 100 * index + 50, 1, 0xff)
+    await assert.rejects(ask(reader, verb, ...args), { code: 'EBADBLOCK' })
+    assert.deepEqual([reader.has(6), reader.has(index), reader.has(9)], [true, false, true])
+    await assert.rejects(ask(reader, 'get', index, { wait: false }), { code: 'ENOTDOWNLOADED' })
+    link(t, writer, reader)
+    assert.deepEqual(await ask(reader, 'get', index), block(index, 100))
+  }
+})
+
 test('a reader with holes and a rotten tree heals from an honest peer, by the next connection at the latest', { timeout: 60000 }, async (t) => {
   const core = await written(t)
   const writer = await open(t, core.dir)

@@ -132,7 +132,8 @@ test('seek finds every byte', async (t) => {
   }
   assert.equal(offset, feed.byteLength)
   assert.deepEqual(await ask(feed, 'seek', offset), [sizes.length, 0])
-  await assert.rejects(ask(feed, 'seek', offset + 1, { wait: false }), Error)
+  await assert.rejects(ask(feed, 'seek', offset + 1, { wait: false }), { message: 'Out of bounds', code: 'ECANNOTSEEK' })
+  await assert.rejects(ask(feed, 'rootHashes', sizes.length), { message: 'Missing tree roots needed for verify', code: 'ENOROOTS' })
 })
 
 test('update waits for the length asked for', async (t) => {

@@ -425,6 +425,66 @@ test('a block that the writer cleared is not waited for from it', async (t) => {
   await assert.rejects(ask(reader, 'get', 5, { ifAvailable: true }), failed('Block not available from peers'))
 })
 
+test('a reader that is not live ends when it has what the writer has not cleared', async (t) => {
+  for (const [holes, left] of [[[[0, 1]], 2], [[[1, 2]], 2], [[[2, 3]], 2], [[[0, 3]], 0], [[], 3]]) {
+    const writer = await open(t)
+    await fill(writer, 3, 10)
+    for (const [start, end] of holes) await ask(writer, 'clear', start, end)
+    const reader = await clone(t, writer)
+    const ends = link(t, writer, reader, { live: false })
+    await Promise.all(ends.map((stream) => event(stream, 'close')))
+    assert.equal(reader.downloaded(), left, JSON.stringify(holes))
+  }
+})
+
+test('and when the writer clears while it reads', async (t) => {
+  const writer = await filled(t)
+  const reader = await clone(t, writer)
+  const ends = link(t, writer, reader, { live: false })
+  const closed = Promise.all(ends.map((stream) => event(stream, 'close')))
+  await event(reader, 'download')
+  await ask(writer, 'clear', 20, MIXED.length)
+  await closed
+  assert(reader.downloaded(0, 20) === 20)
+})
+
+test('what a connected reader clears stays cleared until it is asked for', async (t) => {
+  const writer = await open(t)
+  await fill(writer, 10, 100)
+  const reader = await clone(t, writer)
+  const [stream] = link(t, writer, reader)
+  await event(reader, 'sync')
+  await ask(reader, 'clear', 2, 8)
+  const has = () => Array.from({ length: reader.length }, (_, i) => Number(reader.has(i))).join('')
+  // New blocks come as ever; that the last one is here shows that all was decided on.
+  await ask(writer, 'append', block(10, 100))
+  await until(() => reader.has(10))
+  assert.equal(has(), '11000000111')
+  assert((await ask(reader, 'get', 3)).equals(block(3, 100)))
+  await ask(reader, 'download', { start: 5, end: 7 })
+  await ask(reader, 'download', [7])
+  assert.equal(has(), '11010111111')
+  await ask(writer, 'append', block(11, 100))
+  await until(() => reader.has(11))
+  assert.equal(has(), '110101111111')
+  stream.destroy()
+  link(t, writer, reader)
+  await until(() => reader.downloaded() === 12)
+})
+
+test('a sparse reader that downloads for ever may clear what it has read', async (t) => {
+  const writer = await open(t)
+  await fill(writer, 10, 100)
+  const reader = await clone(t, writer, { sparse: true })
+  reader.download().catch(() => {})
+  link(t, writer, reader)
+  await until(() => reader.downloaded() === 10)
+  await ask(reader, 'clear', 0, 9)
+  await ask(writer, 'append', block(10, 100))
+  await until(() => reader.has(10))
+  assert.equal(reader.downloaded(), 2)
+})
+
 test('any cut of the byte stream will do', { timeout: 60000 }, async (t) => {
   for (const seed of [1, 2, 3, 4]) {
     const writer = await filled(t)

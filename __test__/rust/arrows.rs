@@ -12,6 +12,9 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
+#[path = "arrows/cycles.rs"]
+mod cycles;
+
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -37,6 +40,30 @@ fn the_house_stands() {
     }
     assert!(seen > 3, "src/ was not found");
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// No file of a room needs another that needs it.
+#[test]
+fn no_room_goes_in_circles() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files: Vec<(String, String)> = rust_files(&root)
+        .iter()
+        .map(|path| {
+            (path.strip_prefix(&root).unwrap().display().to_string(), code_of(&fs::read_to_string(path).unwrap()))
+        })
+        .collect();
+    let modules = cycles::Modules::new(files.iter().map(|(path, code)| (path.as_str(), code.clone())));
+    assert_eq!(modules.cycles(), Vec::<String>::new());
+}
+
+fn code_of(text: &str) -> String {
+    let mut code = without_words(text);
+    blank_tests(&mut code);
+    code
+}
+
+fn crate_rooms() -> Vec<&'static str> {
+    ROOMS.iter().map(|(room, _)| *room).collect()
 }
 
 fn rust_files(dir: &Path) -> Vec<PathBuf> {
@@ -338,4 +365,28 @@ fn long_files_and_functions_are_found() {
     assert!(check("math/a.rs", &"const A: char = '\"';\n".repeat(401))[0].contains("401 lines"));
     let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "    // x\n".repeat(500));
     assert!(check("math/a.rs", &("const A: u8 = 1;\n".repeat(400) + &tests)).is_empty());
+}
+
+#[test]
+fn circles_are_found() {
+    let cycles = |files: &[(&'static str, &str)]| {
+        cycles::Modules::new(files.iter().map(|(path, code)| (*path, (*code).to_owned()))).cycles()
+    };
+    let list = ("feed/mod.rs", "mod a; mod b; pub use a::A; pub use b::{B, C as D};");
+    assert_eq!(cycles(&[list, ("feed/a.rs", "use super::B;"), ("feed/b.rs", "struct B;")]), Vec::<String>::new());
+    assert_eq!(
+        cycles(&[list, ("feed/a.rs", "use super::B;"), ("feed/b.rs", "use super::a::A;")]),
+        ["feed/a <-> feed/b"]
+    );
+    assert_eq!(
+        cycles(&[list, ("feed/a.rs", "fn f() { super::b::f() }"), ("feed/b.rs", "use crate::feed::A;")]).len(),
+        1
+    );
+    let own = ("feed/mod.rs", "mod a; use a::A; struct Own(A);");
+    assert_eq!(cycles(&[own, ("feed/a.rs", "use super::Own;")]), ["feed <-> feed/a"]);
+    assert_eq!(
+        cycles(&[("feed/mod.rs", "mod a; pub use a::A; struct Own;"), ("feed/a.rs", "use super::Own;")]).len(),
+        0
+    );
+    assert_eq!(cycles(&[list, ("feed/a.rs", "use super::D;"), ("feed/b.rs", "use crate::{log, feed::{A}};")]).len(), 1);
 }

@@ -21,6 +21,7 @@ use common::block;
 use common::dice::Dice;
 use common::honest::{answer, message};
 use foe::{Foe, Scene, assert_none_wrong};
+use hypercore::engine::Verb;
 use hypercore::feed::Put;
 use hypercore::math::crypto::Node;
 use hypercore::math::flat::{BlockIndex, NodeIndex};
@@ -88,7 +89,7 @@ fn forged_sizes_do_no_harm() {
         let mut foe = scene.foe();
         for index in 0..11 {
             foe.claim(index, 1);
-            scene.victim.verb(|feed, op| feed.download(op, hash_range(index)));
+            scene.victim.verb(Verb::Download(hash_range(index)));
             foe.exchange(&mut scene.victim);
             foe.answer(&scene.log, |put| lies += u32::from(move_size(put, forged)));
             foe.exchange(&mut scene.victim);
@@ -337,7 +338,7 @@ fn perform(act: Act, foe: &mut Foe, scene: &mut Scene) {
             }
         }),
         Act::Update(min_len, hash) => {
-            scene.victim.verb(|feed, op| feed.update(op, UpdateWait { min_len, hash }));
+            scene.victim.verb(Verb::Update(UpdateWait { min_len, hash }));
         }
     }
     foe.exchange(&mut scene.victim);

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use common::block;
 use common::dice::Dice;
 use common::host::Host;
-use hypercore::engine::{Kind, Value};
+use hypercore::engine::{Answer, Event, FeedEvent, OpId, Seek, Verb};
 use hypercore::replicate::{Range, UpdateWait};
 use hypercore::store::memory::Memory;
 use pipes::Link;
@@ -77,7 +77,7 @@ struct Node {
     sparse: bool,
     len: u64,
     held: BTreeSet<u64>,
-    wanted: BTreeMap<u64, Wanted>,
+    wanted: BTreeMap<OpId, Wanted>,
 }
 
 struct Sim {
@@ -167,12 +167,9 @@ impl Sim {
         let sizes: Vec<usize> = (0..count).map(|_| self.dice.size(self.max_block) - 1).collect();
         let blocks: Vec<Bytes> = (start..).zip(sizes).map(|(index, size)| block(index, size)).collect();
         let writer = &mut self.nodes[0].host;
-        let op = writer.verb(|feed, op| feed.append(op, blocks.clone()));
+        let op = writer.verb(Verb::Append(blocks.clone()));
         let first = writer.answer(op);
-        assert!(
-            matches!(first.as_ref().map(|values| values.as_deref()), Some(Ok([Value::Number(at), Value::Number(_), ..])) if *at == start),
-            "{first:?}"
-        );
+        assert!(matches!(first, Some(Ok(Answer::Appended { start: at, .. })) if at == start), "{first:?}");
         self.truth.extend(blocks);
     }
 
@@ -188,17 +185,20 @@ impl Sim {
             0 | 1 => (host.get(start, true), Wanted::Block(start)),
             2 => {
                 let range = Range::Span { start, end: Some(end), linear, hash: false };
-                (host.verb(|feed, op| feed.download(op, range)), Wanted::Blocks(end))
+                (host.verb(Verb::Download(range)), Wanted::Blocks(end))
             }
             3 => {
                 let range = Range::Blocks(vec![start, end - 1]);
-                (host.verb(|feed, op| feed.download(op, range)), Wanted::Blocks(end))
+                (host.verb(Verb::Download(range)), Wanted::Blocks(end))
             }
             4 => {
                 let wait = UpdateWait { min_len: start, hash };
-                (host.verb(|feed, op| feed.update(op, wait)), Wanted::Len(start))
+                (host.verb(Verb::Update(wait)), Wanted::Len(start))
             }
-            _ => (host.verb(|feed, op| feed.seek(op, byte, 0, None, true, hash)), Wanted::Byte(byte)),
+            _ => {
+                let seek = Seek { bytes: byte, start: 0, end: None, hash, wait: true, if_available: false };
+                (host.verb(Verb::Seek(seek)), Wanted::Byte(byte))
+            }
         };
         self.nodes[place].wanted.insert(op, wanted);
     }
@@ -206,7 +206,7 @@ impl Sim {
     fn clear(&mut self, place: usize) {
         let start = self.dice.below(self.truth.len() as u64);
         let end = start + self.dice.size(32) as u64;
-        let op = self.nodes[place].host.verb(|feed, op| feed.clear(op, start, end, false));
+        let op = self.nodes[place].host.verb(Verb::Clear { start, end, keep_bytes: false });
         self.look_at(place);
         let node = &mut self.nodes[place];
         assert!(matches!(node.host.answer(op), Some(Ok(_))));
@@ -280,17 +280,16 @@ impl Sim {
         let before = std::mem::replace(&mut node.len, node.host.feed.len());
         assert!(before <= node.len && node.len <= self.truth.len() as u64, "{before} became {}", node.len);
         for event in std::mem::take(&mut node.host.seen) {
-            if let (Kind::Download, [_, Value::Number(index), Value::Bytes(block), _]) = (event.kind, &event.values[..])
-            {
-                assert_eq!(*block, self.truth[*index as usize], "node {place}, block {index}");
-                node.held.insert(*index);
+            if let Event::Feed { event: FeedEvent::Download { index, value: block, .. }, .. } = event {
+                assert_eq!(block, self.truth[index as usize], "node {place}, block {index}");
+                node.held.insert(index);
             }
         }
         let any = self.dice.below(node.len);
         if let Some(block) = node.host.block(any) {
             assert_eq!(block, self.truth[any as usize], "node {place}, block {any}");
         }
-        let answered: Vec<u64> = node.wanted.keys().filter(|op| node.host.done.contains_key(op)).copied().collect();
+        let answered: Vec<OpId> = node.wanted.keys().filter(|op| node.host.done.contains_key(op)).copied().collect();
         for op in answered {
             let node = &mut self.nodes[place];
             let (wanted, answer) = (node.wanted.remove(&op).unwrap(), node.host.answer(op).unwrap());
@@ -298,17 +297,17 @@ impl Sim {
         }
     }
 
-    fn check_answer(&self, wanted: Wanted, answer: Result<Vec<Value>, String>) {
-        let values = answer.unwrap_or_else(|code| panic!("{wanted:?} failed: {code}"));
-        match (wanted, &values[..]) {
-            (Wanted::Block(index), [Value::Bytes(block)]) => assert_eq!(*block, self.truth[index as usize]),
-            (Wanted::Byte(byte), [Value::Number(index), Value::Number(offset)]) => {
-                let before: u64 = self.truth[..*index as usize].iter().map(|block| block.len() as u64).sum();
+    fn check_answer(&self, wanted: Wanted, answer: Result<Answer, String>) {
+        let answer = answer.unwrap_or_else(|code| panic!("{wanted:?} failed: {code}"));
+        match (wanted, answer) {
+            (Wanted::Block(index), Answer::Block(block)) => assert_eq!(block, self.truth[index as usize]),
+            (Wanted::Byte(byte), Answer::Place { index, offset }) => {
+                let before: u64 = self.truth[..index as usize].iter().map(|block| block.len() as u64).sum();
                 assert_eq!(before + offset, byte);
                 // The end of the log, as long as it was when it was looked for, is found as the start of the next block.
-                assert!(*offset == 0 || *offset < self.truth[*index as usize].len() as u64);
+                assert!(offset == 0 || offset < self.truth[index as usize].len() as u64);
             }
-            (Wanted::Blocks(_) | Wanted::Len(_), []) => {}
+            (Wanted::Blocks(_) | Wanted::Len(_), Answer::Nothing) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -13,7 +13,10 @@
 'use strict'
 
 const errors = require('../kit/errors')
-const { native, more, must, nextOp } = require('../core/engine')
+const Marks = require('../kit/marks')
+const native = require('../core/native')
+const { more } = require('../core/queue')
+const { must, nextOp } = require('../core/operations')
 
 // Keeps what was used last, up to `max` bytes.
 class Recent {
@@ -53,6 +56,9 @@ class Recent {
 }
 
 class Cache {
+  #blocks = new Marks() // what was kept: a cache of the caller's cannot be looked through
+  #nodes = new Marks()
+
   constructor (data, tree) {
     this.data = data
     this.tree = tree
@@ -68,27 +74,31 @@ class Cache {
   }
 
   keepNode (node) {
-    if (this.tree) this.tree.set(node.index, node)
+    if (!this.tree) return
+    this.#nodes.add(node.index)
+    this.tree.set(node.index, node)
   }
 
   // A block was read. Its nodes are read too, for a caller who wants them; then `done` is called.
   keep (handle, index, block, done) {
-    if (this.data) this.data.set(index, block)
+    if (this.data) {
+      this.#blocks.add(index)
+      this.data.set(index, block)
+    }
     if (this.tree) this.#keepNodes(handle, index, done)
     else done()
   }
 
-  forget (start, end) {
-    for (let i = start; i < end; i++) {
-      if (this.data) this.data.set(i, null)
-    }
-    for (let i = 2 * start; this.tree && i < 2 * end; i++) this.tree.set(i, null)
+  // The log is `length` blocks long now.
+  truncate (length) {
+    for (const index of this.#blocks.take(length)) this.data.set(index, null)
+    for (const index of this.#nodes.take(2 * length)) this.tree.set(index, null)
   }
 
   // Those that tell where the block is: the roots of all before it, and its leaf.
   #keepNodes (handle, index, done) {
     const [roots, leaf] = [nextOp(), nextOp()]
-    const keep = ([index, hash, size]) => { if (!this.tree.get(index)) this.tree.set(index, { index, hash, size }) }
+    const keep = ([index, hash, size]) => { if (!this.tree.get(index)) this.keepNode({ index, hash, size }) }
     must(roots, (err, list) => { if (!err) list.forEach(keep) })
     must(leaf, (err, node) => {
       if (!err) keep(node)

@@ -7,7 +7,7 @@
 'use strict'
 
 const INNER = require('../kit/inner')
-const { Kind } = require('../core/engine')
+const { events: Kind } = require('../core/border')
 const flags = require('./flags')
 const hooks = require('./hooks')
 const errors = require('../kit/errors')
@@ -63,10 +63,9 @@ on.set(Kind.Sync, (feed) => {
 })
 
 on.set(Kind.Truncate, (feed, inner, [, , length, byteLength]) => {
-  const before = feed.length
   feed.length = length
   feed.byteLength = byteLength
-  if (inner.cache) inner.cache.forget(length, before)
+  if (inner.cache) inner.cache.truncate(length)
 })
 
 on.set(Kind.Hook, hooks.answer)

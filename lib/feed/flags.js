@@ -8,15 +8,14 @@
 
 const { EventEmitter } = require('events')
 const INNER = require('../kit/inner')
-const { native } = require('../core/engine')
-
-const [HEARS_DOWNLOAD, HEARS_UPLOAD] = [1, 2]
+const native = require('../core/native')
+const { hears: { DOWNLOADS, UPLOADS } } = require('../core/border')
 
 // Tells the core, when something changed.
 function update (feed) {
   const inner = feed[INNER]
-  const flags = (feed.listenerCount('download') > 0 ? HEARS_DOWNLOAD : 0) |
-    (feed.listenerCount('upload') > 0 ? HEARS_UPLOAD : 0)
+  const flags = (feed.listenerCount('download') > 0 ? DOWNLOADS : 0) |
+    (feed.listenerCount('upload') > 0 ? UPLOADS : 0)
   if (flags === inner.flags) return
   inner.flags = flags
   native.feedFlags(inner.handle, flags)

@@ -15,9 +15,8 @@
 const INNER = require('../kit/inner')
 const errors = require('../kit/errors')
 const { KIND, deliver, toNative, extension } = require('../stream/messages')
-const { native, more } = require('../core/engine')
-
-const TICK = 500
+const native = require('../core/native')
+const { more } = require('../core/queue')
 
 // Opens the feed's channel for `peer` and attaches it; gives the channel. With `wait(go)` the remote is heard when `go` is called.
 function attach (feed, stream, peer, spec, wait) {
@@ -28,7 +27,6 @@ function attach (feed, stream, peer, spec, wait) {
   const timeout = stream.timeout ? stream.timeout.ms : 0
   more(native.peerAttach(handle, id, { ...spec, timeout }))
   if (channel.remoteOpened) hear(() => more(native.peerOpened(handle, id)))
-  startTicking(handle, peer, timeout)
   return channel
 }
 
@@ -70,16 +68,8 @@ function send (channel, kind, values) {
   deliver(channel, '', kind, values, false)
 }
 
-// The clock of requests to the remote, while the peer is there.
-function startTicking (handle, peer, timeout) {
-  const inner = peer[INNER]
-  inner.ticking = setInterval(() => more(native.feedTick(handle)), timeout ? Math.min(TICK, timeout / 4) : TICK)
-  inner.ticking.unref()
-}
-
 // The peer was removed; what it was on is closed with it.
 function end (peer) {
-  clearInterval(peer[INNER].ticking)
   if (peer.stream.opened) peer.stream.close()
 }
 

@@ -16,12 +16,9 @@
 
 const errors = require('../kit/errors')
 const { hook } = require('../kit/async')
-const { native, more } = require('../core/engine')
-
-// What the core asks.
-const [SIGN, VERIFY, WRITE] = [0, 1, 2]
-// How it is answered.
-const [DONE, FAILED] = [0, 2]
+const native = require('../core/native')
+const { hook: { SIGN, VERIFY, WRITE }, answer: { DONE, FAILED } } = require('../core/border')
+const { more } = require('../core/queue')
 
 const SIGNATURE_SIZE = 64
 

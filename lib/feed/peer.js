@@ -11,11 +11,12 @@
 const INNER = require('../kit/inner')
 const check = require('../kit/check')
 const { bytes } = require('../kit/codec')
-const { native, more } = require('../core/engine')
+const native = require('../core/native')
+const border = require('../core/border')
+const { more } = require('../core/queue')
 
 // Places in what `native.peerInfo` gives.
-const [OPENED, LENGTH, DOWNLOADING, UPLOADING, ACK, INFLIGHT] = [0, 1, 2, 3, 4, 5]
-const [DOWN_BLOCKS, DOWN_BYTES, UP_BLOCKS, UP_BYTES] = [6, 7, 8, 9]
+const { OPENED, LENGTH, DOWNLOADING, UPLOADING, ACK, INFLIGHT, DOWN_BLOCKS, DOWN_BYTES, UP_BLOCKS, UP_BYTES } = border.peer
 const NOTHING_YET = [false, 0, true, true, false, 0, 0, 0, 0, 0]
 
 let lastId = 0
@@ -30,9 +31,9 @@ class Peer {
     this.ack = !!opts.ack
     this.downloading = !!(typeof opts.download === 'boolean' ? opts.download : feed.downloading)
     this.uploading = !!(typeof opts.upload === 'boolean' ? opts.upload : feed.uploading)
-    this.maxRequests = check.requests(opts.maxRequests, check.requests(feed.maxRequests, 16))
+    this.maxRequests = check.requests(opts.maxRequests, check.requests(feed.maxRequests, border.limits.REQUESTS))
     this.remoteExtensions = feed.extensions.remote()
-    Object.defineProperty(this, INNER, { value: { id: ++lastId, last: NOTHING_YET, opened: false, isForeign, ticking: null } })
+    Object.defineProperty(this, INNER, { value: { id: ++lastId, last: NOTHING_YET, opened: false, isForeign } })
   }
 
   get remoteOpened () {

@@ -10,27 +10,26 @@
 
 const INNER = require('../kit/inner')
 const { short } = require('../kit/inspect')
-const { native } = require('../core/engine')
+const native = require('../core/native')
 
 function pending (feed) {
   const now = performance.now()
   const list = []
-  const { requests, reads } = feed[INNER]
-  for (const request of [...reads, ...requests.values()].sort((a, b) => a.since - b.since)) {
-    if (request.over) continue
-    list.push({ method: request.kind, ...request.what, waiting: Math.round(now - request.since), reason: reasonOf(feed, request) })
+  for (const call of feed[INNER].calls.values()) {
+    if (call.isOver) continue
+    list.push({ method: call.kind, ...call.what, waiting: Math.round(now - call.since), reason: reasonOf(feed, call) })
   }
   return list
 }
 
-function reasonOf (feed, request) {
+function reasonOf (feed, call) {
   if (!feed.opened) return 'the feed is opening'
-  if (request.isLocal) return 'the storage is read'
+  if (call.isLocal) return 'the storage is read'
   if (feed.peers.length === 0) return 'no peers'
   const peers = feed.peers.filter((peer) => peer.remoteOpened)
   if (peers.length === 0) return 'no peer has opened the feed yet'
   if (!peers.some((peer) => peer.downloading && peer.remoteUploading)) return 'downloading is off'
-  return request.kind === 'get' ? reasonOfGet(feed, peers, request.what.index) : reasonOfOther(feed, peers, request)
+  return call.kind === 'get' ? reasonOfGet(feed, peers, call.what.index) : reasonOfOther(feed, peers, call)
 }
 
 function reasonOfGet (feed, peers, index) {

@@ -13,7 +13,9 @@ const check = require('../kit/check')
 const errors = require('../kit/errors')
 const { bytes } = require('../kit/codec')
 const { promised } = require('../kit/async')
-const { native, soon } = require('../core/engine')
+const native = require('../core/native')
+const { limits } = require('../core/border')
+const { soon } = require('../core/queue')
 const { asked } = require('./wait')
 
 const methods = {
@@ -23,7 +25,7 @@ const methods = {
     const { cache } = this[INNER]
     const known = cache && check.isIndex(index) ? cache.node(2 * index) : null
     if (known) return soon(cb, null, known)
-    asked(this, () => check.index(index), (handle, op) => native.feedLeaf(handle, op, index), (err, leaf) => {
+    asked(this, 'getBlockInfo', { index }, () => check.index(index), (handle, op) => native.feedLeaf(handle, op, index), (err, leaf) => {
       if (err) return cb(err)
       const node = nodeOf(leaf)
       if (cache) cache.keepNode(node)
@@ -34,7 +36,7 @@ const methods = {
   // The nodes that cover the blocks up to and with `index`, from left to right.
   rootHashes (index, cb) {
     if (typeof cb !== 'function') return promised(false, (done) => this.rootHashes(index, done))
-    asked(this, () => check.index(index), (handle, op) => native.feedRoots(handle, op, index + 1), (err, roots) => {
+    asked(this, 'rootHashes', { index }, () => check.index(index), (handle, op) => native.feedRoots(handle, op, index + 1), (err, roots) => {
       if (err) cb(err)
       else cb(null, roots.map(nodeOf))
     })
@@ -45,7 +47,7 @@ const methods = {
     if (typeof index === 'function') [index, cb] = [undefined, index]
     if (typeof cb !== 'function') return promised(false, (done) => this.signature(index, done))
     const isLast = index === undefined || index === null
-    asked(this, () => isLast || check.index(index), (handle, op) => {
+    asked(this, 'signature', isLast ? {} : { index }, () => isLast || check.index(index), (handle, op) => {
       return native.feedSignature(handle, op, isLast ? Math.max(this.length - 1, 0) : index)
     }, (err, last, signature) => {
       if (err) cb(err)
@@ -56,7 +58,7 @@ const methods = {
   // Whether the writer has signed the blocks up to and with `index` so: true, or an error.
   verify (index, signature, cb) {
     if (typeof cb !== 'function') return promised(false, (done) => this.verify(index, signature, done))
-    asked(this, () => {
+    asked(this, 'verify', { index }, () => {
       check.index(index)
       check.signature(signature)
     }, (handle, op) => native.feedVerify(handle, op, index, signature), (err, verdict) => {
@@ -71,7 +73,7 @@ const methods = {
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     if (typeof cb !== 'function') return promised(false, (done) => this.proof(index, opts, done))
     const { digest = 0, hash } = opts || {}
-    asked(this, () => {
+    asked(this, 'proof', { index }, () => {
       check.index(index)
       check.index(digest)
     }, (handle, op) => native.feedProof(handle, op, index, digest, !!hash), (err, nodes, signature) => {
@@ -84,9 +86,9 @@ const methods = {
   put (index, data, proof, cb) {
     if (typeof cb !== 'function') return promised(true, (done) => this.put(index, data, proof, done))
     let block, nodes, signature
-    asked(this, () => {
+    asked(this, 'put', { index }, () => {
       check.index(index)
-      block = data === null || data === undefined ? null : check.block(bytes(this[INNER].codec.encode(data)))
+      block = data === null || data === undefined ? null : check.block(bytes(this[INNER].codec.encode(data)), limits.BLOCK)
       nodes = proofNodes(proof)
       signature = proof.signature ? bytes(check.signature(proof.signature)) : null
     }, (handle, op) => native.feedPut(handle, op, index, block, nodes, signature), (err) => cb(err))

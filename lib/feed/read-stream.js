@@ -13,16 +13,16 @@
 
 const { Readable, addAbortSignal } = require('stream')
 const check = require('../kit/check')
+const { limits: { AHEAD } } = require('../core/border')
 const errors = require('../kit/errors')
-
-const AHEAD = 16
 
 class ReadStream extends Readable {
   #opened = false
   #asked = 0
   #ahead
-  #inflight = [] // { token, value, here } in order
+  #inflight = [] // { token, err, value, here } in order
   #room = false
+  #failed = null // the error of the block whose turn it is
 
   constructor (feed, opts) {
     opts = opts || {}
@@ -57,6 +57,7 @@ class ReadStream extends Readable {
   }
 
   _read () {
+    if (this.#failed !== null) return
     this.#room = true
     if (this.#opened) return this.#hand()
     this.feed.open((err) => {
@@ -103,25 +104,38 @@ class ReadStream extends Readable {
   }
 
   #ask () {
-    const entry = { token: null, value: undefined, here: false }
+    const entry = { token: null, err: null, value: undefined, here: false }
     this.#inflight.push(entry)
     entry.token = this.feed.get(this.#asked++, this.options, (err, value) => {
       entry.here = true
       entry.value = value
-      if (this.destroyed) return
-      if (err) this.destroy(err)
-      else if (value === null || value === undefined) this.destroy(errors.nullBlock())
-      else this.#hand()
+      entry.err = err || (value === null || value === undefined ? errors.nullBlock() : null)
+      if (!this.destroyed) this.#hand()
     })
   }
 
-  // Pushes what is here, in order.
+  // Pushes what is here, in order. A block that cannot be had ends the stream when its turn comes, after all before it.
   #hand () {
     while (this.#room && this.#inflight.length > 0 && this.#inflight[0].here) {
+      const { err, value } = this.#inflight.shift()
+      if (err) return this.#fail(err)
       this.index++
-      this.#room = this.push(this.#inflight.shift().value)
+      this.#room = this.push(value)
     }
     this.#fill()
+  }
+
+  // What was pushed is read first: to destroy a stream throws away what it holds.
+  #fail (err) {
+    this.#room = false
+    this.#failed = err
+    if (this.readableLength === 0) this.destroy(err)
+  }
+
+  read (size) {
+    const value = super.read(size)
+    if (this.#failed !== null && this.readableLength === 0) process.nextTick(() => this.destroy(this.#failed))
+    return value
   }
 }
 

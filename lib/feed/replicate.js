@@ -21,17 +21,16 @@ const errors = require('../kit/errors')
 const foreign = require('./foreign')
 const { hook } = require('../kit/async')
 const { halt } = require('../stream/flow')
-const { native, more } = require('../core/engine')
-
-// v9's fixed number of requests in flight: who leaves it alone gets a window that follows the link.
-const DEFAULT_REQUESTS = 16
+const native = require('../core/native')
+const { limits: { REQUESTS } } = require('../core/border')
+const { more } = require('../core/queue')
 
 // `initiator` is a boolean, or a stream, or options with an `initiator`. Gives the stream.
 function replicate (feed, initiator, opts) {
   if (!opts && hasInitiator(initiator)) [initiator, opts] = [initiator.initiator, initiator]
   opts = opts || {}
   if (opts.extensions) throw errors.peerExtensions()
-  check.requests(opts.maxRequests, 16)
+  check.requests(opts.maxRequests, REQUESTS)
   const stream = streamFor(feed, initiator, opts)
 
   feed.ifAvailable.wait()
@@ -112,11 +111,12 @@ function attach (feed, stream, opts) {
     ack: peer.ack,
     download: peer.downloading,
     upload: peer.uploading,
-    maxRequests: peer.maxRequests === DEFAULT_REQUESTS ? 0 : peer.maxRequests
+    // v9's fixed number of requests in flight: who leaves it alone gets a window that follows the line.
+    maxRequests: peer.maxRequests === REQUESTS ? 0 : peer.maxRequests
   }
   if (isForeign) peer.stream = foreign.attach(feed, stream, peer, spec, (halt) => afterAppends(feed, halt))
   else {
-    peer.stream = stream.adopt(peer)
+    peer.stream = stream.adopt(peer, feed[INNER].js === null)
     afterAppends(feed, () => halt(stream))
     more(native.streamAttach(stream[INNER].handle, feed[INNER].handle, id, spec))
   }

@@ -1,51 +1,21 @@
 /*
- * Waiting: for the feed to open, for peers to say what they have.
+ * Waiting: for the core's answer, for peers to say what they have, by callback or promise.
  *
  * Source: hypercore@9.12.0 index.js `_readyAnd...`, `_ifAvailable`, `_ifAvailableGet`.
  */
 'use strict'
 
 const INNER = require('../kit/inner')
+const Call = require('./call')
 const errors = require('../kit/errors')
 const { promised, hook } = require('../kit/async')
-const { more, must, nextOp, soon } = require('../core/engine')
 
-// Runs `begin` when the feed is open, at once if it is; ends the request when it cannot be opened.
-function whenOpen (feed, request, begin) {
-  if (request.over) return
-  if (feed.opened && !feed.closing && !feed.closed) return begin()
-  feed.open((err) => {
-    if (request.over) return
-    if (err) request.finish(err)
-    else begin()
-  })
-}
-
-// Runs a check of arguments, and ends the request with what it throws.
-function attempt (request, check) {
-  try {
-    check()
-  } catch (err) {
-    request.giveUp(err)
-  }
-}
-
-// Asks the core once the feed is open: `send(handle, op) -> more`, answered by `cb`. `check` may throw before.
-function asked (feed, check, send, cb) {
-  try {
-    if (check) check()
-  } catch (err) {
-    return soon(cb, err)
-  }
-  if (feed.opened && !feed.closing && !feed.closed) return begin(null)
-  feed.open(begin)
-
-  function begin (err) {
-    if (err) return cb(err)
-    const op = nextOp()
-    must(op, cb)
-    more(send(feed[INNER].handle, op))
-  }
+// Asks the core something that does not depend on peers, once the feed is open: `send(handle, op) -> more`, answered by `cb`. `check` may
+// throw before. `kind` and `what` are the method and its arguments.
+function asked (feed, kind, what, check, send, cb) {
+  const call = new Call(feed, kind, what, null, cb)
+  if (check) call.attempt(check)
+  call.whenOpen(() => call.ask(true, send))
 }
 
 // Whether a call gives up when no peer can help, or else the feed's default.
@@ -53,17 +23,17 @@ function isIfAvailable (feed, opts) {
   return opts && typeof opts.ifAvailable === 'boolean' ? opts.ifAvailable : feed[INNER].ifAvailable
 }
 
-// Gives the request up with `fault()` unless some peer can answer it, as soon as the peers have had time to tell.
+// Gives the call up with `fault()` unless some peer can answer it, as soon as the peers have had time to tell.
 // The application may lengthen that time: `feed.timeouts[name]` and `feed.ifAvailable`.
-function whenAvailable (request, name, available, fault) {
-  const { feed } = request
+function whenAvailable (call, name, available, fault) {
+  const { feed } = call
   const decide = () => {
-    if (request.over) return
-    if (feed.closed) request.giveUp(errors.closedWhileWaiting())
-    else if (!available()) request.giveUp(fault())
+    if (call.isOver) return
+    if (feed.closed) call.giveUp(errors.closedWhileWaiting())
+    else if (!available()) call.giveUp(fault())
   }
   const timeout = (cb) => feed.timeouts && feed.timeouts[name] ? feed.timeouts[name](cb) : cb(null)
-  hook(timeout, (err) => err ? request.giveUp(err) : feed.ifAvailable.ready(decide))
+  hook(timeout, (err) => err ? call.giveUp(err) : feed.ifAvailable.ready(decide))
 }
 
 // A promise for what `start(done)` answers; `start` gives the token by which `cancel` and `undownload` find it again.
@@ -80,4 +50,4 @@ function tokenIn (value) {
   return (typeof value === 'object' && value && value[INNER]) || null
 }
 
-module.exports = { whenOpen, asked, attempt, isIfAvailable, whenAvailable, cancellable, tokenIn }
+module.exports = { asked, isIfAvailable, whenAvailable, cancellable, tokenIn }

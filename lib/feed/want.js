@@ -7,11 +7,12 @@
 'use strict'
 
 const INNER = require('../kit/inner')
-const Request = require('./request')
+const Call = require('./call')
 const check = require('../kit/check')
 const errors = require('../kit/errors')
-const { native, more, nextOp, soon } = require('../core/engine')
-const { whenOpen, whenAvailable, isIfAvailable, attempt, cancellable, tokenIn } = require('./wait')
+const native = require('../core/native')
+const { more, soon } = require('../core/queue')
+const { whenAvailable, isIfAvailable, cancellable, tokenIn } = require('./wait')
 
 const methods = {
   // Waits until the feed has `minLength` blocks, or one more than now. Options: minLength, ifAvailable, hash, force, timeout, signal.
@@ -26,15 +27,15 @@ const methods = {
       soon(() => cb(verdict()))
       return opts.cancel || Symbol('hypercore-update')
     }
-    const request = new Request(this, 'update', { length: minLength }, opts, (err) => cb(err))
-    attempt(request, () => {
+    const call = new Call(this, 'update', { length: minLength }, opts, (err) => cb(err))
+    call.attempt(() => {
       if (minLength !== -1) check.length(minLength)
     })
-    whenOpen(this, request, () => {
-      if (minLength === -1) request.what.length = this.length + 1
-      update(this, request, request.what.length, opts)
+    call.whenOpen(() => {
+      if (minLength === -1) call.what.length = this.length + 1
+      update(this, call, call.what.length, opts)
     })
-    return request.token
+    return call.token
   },
 
   // Asks for a range `{ start, end, linear, hash }`, for `{ blocks: [...] }`, for one block or for all. Gives a selection for `undownload`.
@@ -46,31 +47,31 @@ const methods = {
 
   // Ends a download: the selection or promise that `download` gave, or the first one with the same range.
   undownload (range) {
-    const { requests } = this[INNER]
+    const { calls } = this[INNER]
     const token = tokenIn(range)
     if (token) {
-      if (requests.has(token)) requests.get(token).giveUp(errors.downloadCancelled())
+      if (calls.has(token)) calls.get(token).giveUp(errors.downloadCancelled())
       return
     }
     const wanted = selection(range)
     if (isSame(wanted, ALL)) return native.feedStop(this[INNER].handle)
-    for (const request of requests.values()) {
-      if (request.kind === 'download' && isSame(request.what, wanted)) return request.giveUp(errors.downloadCancelled())
+    for (const call of calls.values()) {
+      if (call.kind === 'download' && isSame(call.what, wanted)) return call.giveUp(errors.downloadCancelled())
     }
   },
 
   // Ends what waits: by the symbol or promise of the call, or all gets, seeks and downloads that lie in start..end.
   cancel (start, end) {
-    const { requests } = this[INNER]
+    const { calls, spanning } = this[INNER]
     const token = tokenIn(start)
     if (token) {
-      const request = requests.get(token)
-      if (request) request.giveUp(request.kind === 'download' ? errors.downloadCancelled() : errors.requestCancelled())
+      const call = calls.get(token)
+      if (call) call.giveUp(call.kind === 'download' ? errors.downloadCancelled() : errors.requestCancelled())
       return
     }
     if (!check.isIndex(start)) return
     if (!check.isIndex(end) || end === 0) end = start + 1
-    for (const request of requests.values()) cancelWithin(request, start, end)
+    for (const call of [...spanning]) cancelWithin(call, start, end)
     const cancelGets = () => more(native.feedCancelRange(this[INNER].handle, start, end))
     if (this.opened) cancelGets()
     else this.open((err) => { if (!err) cancelGets() })
@@ -85,8 +86,8 @@ const methods = {
       if (err) return
       this.ifAvailable.ready(() => { inner.expectedLength = -1 })
       if (!isExpected(this)) return
-      for (const request of inner.requests.values()) {
-        if (request.kind === 'update' && request.ifAvailable) request.giveUp(errors.expectedLength())
+      for (const call of inner.calls.values()) {
+        if (call.kind === 'update' && call.ifAvailable) call.giveUp(errors.expectedLength())
       }
     })
   }
@@ -111,18 +112,16 @@ function isThere () {
   return null
 }
 
-function update (feed, request, length, opts) {
+function update (feed, call, length, opts) {
   const verdict = verdictOf(feed, length, opts)
-  if (verdict !== null) return request.answer(verdict())
+  if (verdict !== null) return call.answer(verdict())
   const ifAvailable = isIfAvailable(feed, opts)
-  if (ifAvailable && isExpected(feed)) return request.answer(errors.expectedLength())
+  if (ifAvailable && isExpected(feed)) return call.answer(errors.expectedLength())
 
-  const op = nextOp()
-  more(native.feedUpdate(feed[INNER].handle, op, length, opts.hash !== false))
-  request.waits(op, false)
-  request.ifAvailable = ifAvailable
+  call.ask(false, (handle, op) => native.feedUpdate(handle, op, length, opts.hash !== false))
+  call.ifAvailable = ifAvailable
   if (ifAvailable) {
-    whenAvailable(request, 'update', () => feed.length >= length || feed.remoteLength >= length, errors.noUpdate)
+    whenAvailable(call, 'update', () => feed.length >= length || feed.remoteLength >= length, errors.noUpdate)
   }
 }
 
@@ -147,18 +146,16 @@ const ALL = { start: 0, end: -1, hash: false, linear: false, blocks: null }
 
 function download (feed, range, cb) {
   const wanted = selection(range)
-  const request = new Request(feed, 'download', wanted, typeof range === 'object' ? range : null, (err) => cb(err))
-  attempt(request, () => {
+  const call = new Call(feed, 'download', wanted, typeof range === 'object' ? range : null, (err) => cb(err))
+  call.attempt(() => {
     checkSelection(wanted)
     if (!feed.readable) throw errors.closed()
   })
-  whenOpen(feed, request, () => {
+  call.whenOpen(() => {
     const { start, end, linear, hash, blocks } = wanted
-    const op = nextOp()
-    more(native.feedDownload(feed[INNER].handle, op, start, end, linear, hash, blocks))
-    request.waits(op, false)
+    call.ask(false, (handle, op) => native.feedDownload(handle, op, start, end, linear, hash, blocks))
   })
-  return Object.defineProperty({ ...wanted, callback: cb }, INNER, { value: request.token })
+  return Object.defineProperty({ ...wanted, callback: cb }, INNER, { value: call.token })
 }
 
 function downloadPromise (feed, range) {
@@ -196,15 +193,13 @@ function isSame (a, b) {
   return a.start === b.start && a.end === b.end && a.hash === b.hash && a.linear === b.linear && !a.blocks === !b.blocks
 }
 
-function cancelWithin (request, start, end) {
-  if (request.kind === 'get') return // the core knows which
-  const { what } = request
-  if (request.kind === 'update') {
-    if (what.length > start && what.length <= end) request.giveUp(errors.requestCancelled())
-    return
-  }
-  if (what.end === -1 || what.start < start || what.end > end) return
-  request.giveUp(request.kind === 'seek' ? errors.requestCancelled() : errors.downloadCancelled())
+// Gets are the core's business: it knows which there are.
+function cancelWithin (call, start, end) {
+  const { kind, what } = call
+  if (kind === 'update' && what.length > start && what.length <= end) call.giveUp(errors.requestCancelled())
+  const isRange = kind === 'seek' || kind === 'download' || kind === 'getBatch'
+  if (!isRange || what.end === -1 || what.start < start || what.end > end) return
+  call.giveUp(kind === 'seek' ? errors.requestCancelled() : errors.downloadCancelled())
 }
 
 module.exports = { methods, eagerUpdate }

@@ -16,7 +16,11 @@ const { bytes, binary } = require('../kit/codec')
 const { promised } = require('../kit/async')
 const { grow } = require('./events')
 const { beforeAppend } = require('./hooks')
-const { native, more, ANSWERS, appended, soon, nextOp, must } = require('../core/engine')
+const { asked } = require('./wait')
+const native = require('../core/native')
+const { rest: { EVENTS, ANSWERS }, limits } = require('../core/border')
+const { more, soon } = require('../core/queue')
+const { appended, nextOp, must } = require('../core/operations')
 
 // Room for answers that come with the call.
 const NUMBERS = new Float64Array(5)
@@ -48,19 +52,11 @@ const methods = {
     if (typeof end === 'function') [end, opts, cb] = [undefined, undefined, end]
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     if (typeof cb !== 'function') return promised(true, (done) => this.clear(start, end, opts, done))
-    try {
+    if (!end) end = check.isIndex(start) ? start + 1 : start
+    asked(this, 'clear', { start, end }, () => {
       check.index(start)
-      if (!end) end = start + 1
       check.range(start, end)
-    } catch (err) {
-      return soon(cb, err)
-    }
-    this.open((err) => {
-      if (err) return cb(err)
-      const op = nextOp()
-      must(op, (err) => cb(err))
-      more(native.feedClear(this[INNER].handle, op, start, end, !!opts && opts.delete === false))
-    })
+    }, (handle, op) => native.feedClear(handle, op, start, end, !!opts && opts.delete === false), (err) => cb(err))
   }
 }
 
@@ -96,7 +92,7 @@ function sendBatch (feed, blocks, cb) {
 function handOver (handle, op, blocks) {
   const rest = native.feedAppend(handle, op, blocks, ROOM, 0)
   if (rest === ANSWERS) soon(appended(NUMBERS, 0))
-  else more((rest & 1) !== 0)
+  else more((rest & EVENTS) !== 0)
 }
 
 function checkWritable (feed) {
@@ -107,7 +103,7 @@ function checkWritable (feed) {
 function encode (codec, values) {
   const blocks = new Array(values.length)
   for (let i = 0; i < values.length; i++) {
-    blocks[i] = check.block(codec === binary ? bytes(values[i]) : bytes(codec.encode(values[i])))
+    blocks[i] = check.block(bytes(codec === binary ? values[i] : codec.encode(values[i])), limits.BLOCK)
   }
   return blocks
 }

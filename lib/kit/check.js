@@ -7,9 +7,6 @@
 
 const errors = require('./errors')
 
-// Blocks above this many bytes do not fit into a frame of the protocol.
-const MAX_BLOCK = 8388608
-
 function isIndex (value) {
   return Number.isSafeInteger(value) && value >= 0
 }
@@ -99,8 +96,9 @@ function signature (value) {
   return value
 }
 
-function block (buffer) {
-  if (buffer.length > MAX_BLOCK) throw errors.blockTooBig()
+// Blocks above `limit` bytes do not fit into a frame of the protocol.
+function block (buffer, limit) {
+  if (buffer.length > limit) throw errors.blockTooBig()
   return buffer
 }
 

@@ -153,10 +153,9 @@ function match (local, names) {
 class FeedExtension extends Extension {
   // Sends to every peer; true when there is one.
   broadcast (message) {
-    const buffer = this.encode(message)
-    const { peers } = this.local.owner
-    for (const peer of peers) peer.extension(this.id, buffer)
-    return peers.length > 0
+    const { owner } = this.local
+    owner.extension(this.id, this.encode(message))
+    return owner.peers.length > 0
   }
 
   send (message, peer) {

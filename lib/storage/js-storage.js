@@ -17,18 +17,22 @@
 
 const errors = require('../kit/errors')
 const { bytes } = require('../kit/codec')
-const { native, more, soon, ask, behind, ANSWERS, appended, exhausted } = require('../core/engine')
+const native = require('../core/native')
+const border = require('../core/border')
+const { more, soon, ask, behind } = require('../core/queue')
+const { appended } = require('../core/operations')
+const turn = require('../core/turn')
 
-const FILES = ['key', 'secret_key', 'tree', 'data', 'bitfield', 'signatures']
-const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = [1, 2, 3, 4, 5]
+const FILES = border.files
+const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = ['secret_key', 'tree', 'data', 'bitfield', 'signatures'].map((name) => FILES.indexOf(name))
 // Files of which the core reads more than there may be.
 const GROWING = [BITFIELD, SIGNATURES]
-const [READ, WRITE, CLEAR, STAT, CLOSE, DESTROY] = [0, 1, 2, 3, 4, 5]
-const [DONE, ABSENT, FAILED] = [0, 1, 2]
+const { READ, WRITE, CLEAR, STAT, CLOSE, DESTROY } = border.storage
+const { DONE, ABSENT, FAILED, UNABLE } = border.answer
+// What a call leaves behind.
+const { EVENTS, ASKS, ANSWERS, BRINGS } = border.rest
 // Nothing to do; carrying out; there is something, or more, to do.
 const [IDLE, RUNNING, ASKED] = [0, 1, 2]
-// What a call leaves behind: something to do; from BRINGS on, that on the page; else ANSWERS. See `feedIoWritten`.
-const [ASKS, BRINGS] = [2, 8]
 
 class JsStorage {
   #create
@@ -47,18 +51,9 @@ class JsStorage {
     this.#files[0] = this.#make(0, {})
   }
 
-  get canClear () {
-    return typeof this.#files[0].del === 'function'
-  }
-
   // The caller's storage for the blocks; null before the key is known.
   get data () {
     return this.#files[DATA]
-  }
-
-  // As v9 decides it: by the flag that random-access-storage sets, not by the method, which is always there.
-  get canStat () {
-    return this.#files[0].statable === true
   }
 
   // Asks for the other five. A file that cannot be made fails all its requests.
@@ -98,16 +93,17 @@ class JsStorage {
   // makes the core ask for more in the middle of a run; then the run goes on, and gives way to the event loop now and then.
   #rest (rest, hand = behind) {
     if (rest === ANSWERS) return hand(appended(page.numbers, page.used / 8))
-    more((rest & 1) !== 0)
+    more((rest & EVENTS) !== 0)
     if (rest < ASKS) return
     const isIdle = this.#state === IDLE
     this.#state = ASKED
-    if (isIdle) this.#runAll(rest < BRINGS ? null : claim(page, rest >> 3))
+    if (isIdle) this.#runAll(rest < BRINGS ? null : claim(page, Math.floor(rest / BRINGS)))
   }
 
   #runAll (place) {
+    turn.bePatient()
     while (this.#state === ASKED) {
-      if (exhausted()) return setImmediate(() => this.#runAll(place))
+      if (turn.isUp()) return setImmediate(() => this.#runAll(place))
       this.#state = RUNNING
       ask(() => this.#run(place || take(this.#handle)))
       place = null
@@ -139,6 +135,7 @@ class JsStorage {
   read (isData, offset, size, cb) {
     const file = isData ? DATA : TREE
     const storage = this.#files[file]
+    turn.bePatient()
     storage.read(offset, size, (err, data) => {
       if (!err) cb(null, data)
       else if (this.#isAbsent(storage, file, err)) cb(null, null)
@@ -200,6 +197,7 @@ class JsStorage {
     try {
       if (op === READ) storage.read(offset, size, (err, data) => err ? fail(err) : finishRead(data, size, done))
       else if (op === CLEAR) optional(storage, 'del', done, () => storage.del(offset, size, orAbsent))
+      else if (op === STAT && !canStat(storage)) done(UNABLE)
       else if (op === STAT) storage.stat((err, stat) => err ? fail(err) : done(DONE, stat ? stat.size : 0))
       else if (op === CLOSE) optional(storage, 'close', done, () => storage.close(plain))
       else if (op === DESTROY) optional(storage, 'destroy', done, () => storage.destroy(orAbsent))
@@ -229,7 +227,7 @@ class JsStorage {
   // does a remote file that ends before the range, where nobody can ask how long it is. To a writer that would be a risk.
   #isInOwnWords (storage, file, err) {
     if (err.code !== undefined) return false
-    return file === SECRET_KEY || (GROWING.includes(file) && storage.statable !== true && !this.#hasSecretKey)
+    return file === SECRET_KEY || (GROWING.includes(file) && !canStat(storage) && !this.#hasSecretKey)
   }
 }
 
@@ -266,6 +264,11 @@ function claim (page, taken) {
 // Nobody has kept anything of it.
 function unclaim ({ page, start, end }) {
   if (page.used === end) page.used = 8 * start
+}
+
+// As v9 decides it: by the flag that random-access-storage sets, not by the method alone, which it always has. Each file for itself.
+function canStat (storage) {
+  return storage.statable === true && typeof storage.stat === 'function'
 }
 
 // Storages may answer twice.

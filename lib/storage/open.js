@@ -4,7 +4,7 @@
  * ```text
  * './dir'            -> { kind: 'disk', path }
  * hypercore.memory() -> the core's own handle
- * (name, opts) => st -> { kind: 'js', canClear, canStat }, and a JsStorage that carries its requests out
+ * (name, opts) => st -> { kind: 'js' }, and a JsStorage that carries its requests out
  * ```
  */
 'use strict'
@@ -12,7 +12,7 @@
 const INNER = require('../kit/inner')
 const errors = require('../kit/errors')
 const JsStorage = require('./js-storage')
-const { native } = require('../core/engine')
+const native = require('../core/native')
 
 // Files in native memory. Keeps them when a feed is closed, so that another feed may be opened on them.
 class Memory {
@@ -27,7 +27,7 @@ function open (storage) {
   if (storage instanceof Memory) return { native: storage[INNER], js: null }
   if (typeof storage !== 'function') throw errors.storageType()
   const js = new JsStorage(storage)
-  return { native: { kind: 'js', canClear: js.canClear, canStat: js.canStat }, js }
+  return { native: { kind: 'js' }, js }
 }
 
 module.exports = { Memory, open }

@@ -15,7 +15,8 @@
 const INNER = require('../kit/inner')
 const errors = require('../kit/errors')
 const { KIND, toNative, extension } = require('./messages')
-const { native, more } = require('../core/engine')
+const native = require('../core/native')
+const { more } = require('../core/queue')
 
 class Channel {
   // `key` is null while only the remote has opened it.

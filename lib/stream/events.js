@@ -10,7 +10,9 @@ const INNER = require('../kit/inner')
 const errors = require('../kit/errors')
 const { deliver } = require('./messages')
 const { hook, each } = require('../kit/async')
-const { Kind, native, more } = require('../core/engine')
+const native = require('../core/native')
+const { events: Kind } = require('../core/border')
+const { more } = require('../core/queue')
 
 const on = new Map()
 

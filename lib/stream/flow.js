@@ -5,7 +5,7 @@
  * feed: a chunk from the remote -> the core, a slice at a time; held until 'Drained' when the core has enough
  * pump: the core -> the readable side, as long as there is room; 'Readable' says when there is more
  * ```
- * Both give way to the event loop once a millisecond.
+ * Both give way to the event loop when the turn is over.
  *
  * Invariant: the core gets the bytes in order, and no more of them before it said 'Drained'.
  */
@@ -13,11 +13,11 @@
 
 const INNER = require('../kit/inner')
 const errors = require('../kit/errors')
-const { native, engine, more, late, hold, release } = require('../core/engine')
-
-// Bytes handed to the core at a time, and how much work they are, in events.
-const SLICE = 65536
-const WEIGHT = 16
+const native = require('../core/native')
+const { engine, more } = require('../core/queue')
+const { taken, limits: { SLICE }, turn: { HEAVY } } = require('../core/border')
+const turn = require('../core/turn')
+const { hold, release } = require('../core/alive')
 
 // What we were piped to is closed. If the remote had ended properly, what it sent is still taken in, and what we have to say goes nowhere.
 function closedAtEnd (stream) {
@@ -33,7 +33,7 @@ function pump (stream) {
   inner.pumping = true
   let chunk = null
   while (inner.reading && !stream.destroyed) {
-    if (late(weight(chunk))) {
+    if (isUp(inner, chunk)) {
       setImmediate(() => {
         inner.pumping = false
         pump(stream)
@@ -63,24 +63,28 @@ function feed (stream, chunk, offset, cb) {
       inner.halted = () => feed(stream, chunk, offset, cb)
       return
     }
-    if (late(weight(chunk))) {
+    if (isUp(inner, chunk)) {
       setImmediate(feed, stream, chunk, offset, cb)
       return
     }
     const slice = chunk.length <= SLICE ? chunk : chunk.subarray(offset, offset + SLICE)
     const flags = native.streamWrite(inner.handle, slice)
-    more((flags & 1) !== 0)
+    more((flags & taken.EVENTS) !== 0)
     offset += slice.length
-    if ((flags & 2) !== 0) {
+    if ((flags & taken.HELD) !== 0) {
       inner.held = () => feed(stream, chunk, offset, cb)
-      return hold()
+      return hold(stream)
     }
   }
   cb(null)
 }
 
-function weight (chunk) {
-  return chunk === null ? 1 : 1 + WEIGHT * Math.min(1, chunk.length / SLICE)
+// True when it is time to give way, `chunk` being the last one or the next. Programs that replicate between storages in JavaScript expect
+// to be through in one turn, unless they move a lot.
+function isUp ({ isPatient }, chunk) {
+  if (isPatient) turn.bePatient()
+  const size = chunk === null ? 0 : Math.min(SLICE, chunk.length)
+  return turn.isUp(size, size <= HEAVY)
 }
 
 function drained (stream) {
@@ -88,7 +92,7 @@ function drained (stream) {
   if (inner.held === null) return
   const go = inner.held
   inner.held = null
-  release()
+  release(stream)
   go()
 }
 
@@ -108,4 +112,4 @@ function resume (stream) {
   if (go !== null) go()
 }
 
-module.exports = { SLICE, pump, feed, drained, halt, resume, closedAtEnd }
+module.exports = { pump, feed, drained, halt, resume, closedAtEnd }

@@ -6,39 +6,24 @@
  * to programs     { field, field }                     absent ones as stock's decoder has them
  * to the core     { kind, field, field }               absent ones left out
  * ```
- * A kind is its number on the wire. The core calls the asker's bits of a request `digest`; stock calls them `nodes`.
+ * A kind is its number on the wire. Which fields it has the border says.
  *
  * Source: simple-hypercore-protocol@2.1.2 schema.proto.
  */
 'use strict'
 
+const { messages, extension: EXTENSION } = require('../core/border')
 const errors = require('../kit/errors')
 const { bytes } = require('../kit/codec')
 
-const REQUEST = 7
-const DATA = 9
-const EXTENSION = 15
-
-const REQUIRED = ['start', 'index']
-
-// Kind -> its name, and its fields with what they are when absent.
-const KINDS = new Map([
-  [1, { name: 'options', fields: { extensions: [], ack: false } }],
-  [2, { name: 'status', fields: { uploading: false, downloading: false } }],
-  [3, { name: 'have', fields: { start: 0, length: 1, bitfield: null, ack: false } }],
-  [4, { name: 'unhave', fields: { start: 0, length: 1 } }],
-  [5, { name: 'want', fields: { start: 0, length: 0 } }],
-  [6, { name: 'unwant', fields: { start: 0, length: 0 } }],
-  [REQUEST, { name: 'request', fields: { index: 0, bytes: 0, hash: false, nodes: 0 } }],
-  [8, { name: 'cancel', fields: { index: 0, bytes: 0, hash: false } }],
-  [DATA, { name: 'data', fields: { index: 0, value: null, nodes: [], signature: null } }]
-])
+const KIND = Object.fromEntries(messages.map(({ kind, name }) => [name, kind]))
+const known = new Map(messages.map((message) => [message.kind, message]))
 
 // Hands a message to `target[prefix + its name]`, if there is such a method: `ondata(message)`, `onextension(id, payload)`.
 function deliver (target, prefix, kind, values, isFilled) {
   if (kind === EXTENSION) return call(target, prefix + 'extension', values)
-  const known = KINDS.get(kind)
-  if (known) call(target, prefix + known.name, [read(kind, known.fields, values, isFilled)])
+  const message = known.get(kind)
+  if (message) call(target, prefix + message.name, [read(message.fields, values, isFilled)])
 }
 
 function call (target, method, args) {
@@ -46,28 +31,26 @@ function call (target, method, args) {
 }
 
 // `isFilled`: absent fields are filled as stock's decoder fills them; else they stay null.
-function read (kind, fields, values, isFilled) {
+function read (fields, values, isFilled) {
   const message = {}
-  Object.entries(fields).forEach(([name, absent], i) => {
-    message[name] = values[i] === null && isFilled ? absent : values[i]
+  fields.forEach(({ name, isNodes, absent }, i) => {
+    const value = values[i] === null && isFilled ? absent : values[i]
+    message[name] = isNodes ? value.map(([index, hash, size]) => ({ index, hash, size })) : value
   })
-  if (kind === DATA) message.nodes = message.nodes.map(([index, hash, size]) => ({ index, hash, size }))
   return message
 }
 
-// The core's form of a program's message. Throws when the field that must be there is not, or one that must be bytes is none.
+// The core's form of a program's message. Throws when a field that must be there is not, or one that must be bytes is none.
 function toNative (kind, message) {
   const spec = { kind }
-  for (const name of Object.keys(KINDS.get(kind).fields)) {
+  for (const { name, isRequired, isBytes, isNodes } of known.get(kind).fields) {
     const value = message[name]
     if (value === undefined || value === null) {
-      if (REQUIRED.includes(name)) throw errors.badMessage()
-      continue
-    }
-    spec[kind === REQUEST && name === 'nodes' ? 'digest' : name] = value
+      if (isRequired) throw errors.badMessage()
+    } else if (isBytes) spec[name] = bytes(value)
+    else if (isNodes) spec[name] = value.map(({ index, hash, size }) => ({ index, hash: bytes(hash), size }))
+    else spec[name] = value
   }
-  for (const name of ['value', 'signature', 'bitfield']) if (spec[name]) spec[name] = bytes(spec[name])
-  if (kind === DATA && spec.nodes) spec.nodes = spec.nodes.map(({ index, hash, size }) => ({ index, hash: bytes(hash), size }))
   return spec
 }
 
@@ -75,7 +58,5 @@ function extension (id, payload) {
   if (typeof id !== 'number') throw errors.badMessage()
   return { kind: EXTENSION, id, payload: bytes(payload) }
 }
-
-const KIND = Object.fromEntries([...KINDS].map(([kind, { name }]) => [name, kind]))
 
 module.exports = { KIND, deliver, toNative, extension }

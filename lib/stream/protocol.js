@@ -26,11 +26,14 @@ const errors = require('../kit/errors')
 const { summary } = require('../kit/inspect')
 const { noop } = require('../kit/async')
 const { StreamExtension, Local } = require('../kit/extension')
-const { SLICE, pump, feed, drained, resume, closedAtEnd } = require('./flow')
-const { Kind, native, engine, EVENT, more, register } = require('../core/engine')
+const { pump, feed, drained, resume, closedAtEnd } = require('./flow')
+const native = require('../core/native')
+const { events: Kind, limits: { SLICE, TIMEOUT } } = require('../core/border')
+const { engine, more } = require('../core/queue')
+const { EVENT, register } = require('../core/targets')
 
-const TIMEOUT = 20000
-const TICK = 500
+// Channels that may be kept beyond those that there are, before somebody looks.
+const SPARE = 64
 
 class Protocol extends Duplex {
   // `handlers` are the options: live, encrypted, noise, keyPair, timeout, and functions on...: authenticate, handshake,
@@ -58,7 +61,6 @@ class Protocol extends Duplex {
     const id = register(this)
     Object.defineProperty(this, INNER, { value: inner(id, { initiator, noise, handlers, keyPair, timeout }) })
     this.on('error', noop)
-    startTicking(this, timeout)
     if (timeout) {
       this.setTimeout(timeout, () => this.destroy(errors.timeout()))
       this.setKeepAlive(Math.ceil(timeout / 2))
@@ -161,14 +163,15 @@ class Protocol extends Duplex {
     more(native.streamCloseChannel(this[INNER].handle, discoveryKey))
   }
 
-  // Called by `replicate`: the peer's channel. The peer, and so its feed, live as long as it.
-  adopt (peer) {
+  // Called by `replicate`: the peer's channel. The peer, and so its feed, live as long as it. `isNative`: the feed's storage is.
+  adopt (peer, isNative) {
     const { key, discoveryKey } = peer.feed
     const channel = this.channel(discoveryKey)
     channel.key = key
     channel.opened = true
     channel[INNER].isAdopted = true
     channel[INNER].peer = peer
+    if (!isNative) this[INNER].isPatient = true
     return channel
   }
 
@@ -176,7 +179,10 @@ class Protocol extends Duplex {
   channel (discoveryKey) {
     const { channels } = this[INNER]
     const hex = discoveryKey.toString('hex')
-    if (!channels.has(hex)) channels.set(hex, new Channel(this, discoveryKey, null))
+    if (!channels.has(hex)) {
+      if (channels.size > 2 * this.channelCount + SPARE) forgetLost(this)
+      channels.set(hex, new Channel(this, discoveryKey, null))
+    }
     return channels.get(hex)
   }
 
@@ -269,7 +275,6 @@ class Protocol extends Duplex {
     if (this.keepAlive !== null) this.keepAlive.destroy()
     this.timeout = this.keepAlive = null
     inner.endHandshake()
-    clearInterval(inner.ticking)
     drained(this)
     resume(this)
     this.prefinalize.destroy()
@@ -296,6 +301,14 @@ class Protocol extends Duplex {
   }
 }
 
+// The remote may use a channel's number for another feed: then nobody opens the one before any more, and nothing tells of it.
+function forgetLost (stream) {
+  const { channels, handle } = stream[INNER]
+  for (const [hex, channel] of channels) {
+    if (!channel.opened && !native.streamRemoteOpened(handle, channel.discoveryKey)) channels.delete(hex)
+  }
+}
+
 function inner (id, { initiator, noise, handlers, keyPair, timeout }) {
   return {
     handle: native.streamNew(engine, id, {
@@ -316,7 +329,7 @@ function inner (id, { initiator, noise, handlers, keyPair, timeout }) {
     },
     changes: 1, // of our extensions, when the remote was last told
     pipeTo: null,
-    ticking: null,
+    isPatient: false, // carries a feed on a storage in JavaScript
     reading: false, // the readable side has room
     pumping: false,
     ending: false, // end our side when there is nothing more to send
@@ -324,18 +337,6 @@ function inner (id, { initiator, noise, handlers, keyPair, timeout }) {
     halts: 0, // how many want nothing to be taken in
     halted: null // what to do when they are done
   }
-}
-
-// The clock of requests to the remote. It does not keep the stream in memory.
-function startTicking (stream, timeout) {
-  const ref = new WeakRef(stream)
-  const timer = setInterval(() => {
-    const stream = ref.deref()
-    if (stream) more(native.streamTick(stream[INNER].handle))
-    else clearInterval(timer)
-  }, timeout ? Math.min(TICK, timeout / 4) : TICK)
-  timer.unref()
-  stream[INNER].ticking = timer
 }
 
 module.exports = Protocol

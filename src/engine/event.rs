@@ -1,180 +1,312 @@
-//! Events: what JavaScript is told, in order.
+//! Events: what JavaScript is told, in the order in which it happened.
+//!
+//! ```text
+//! feed.append(op 7, ["a"])  ->  Done { op: 7, answer: Appended { start: 0, len: 1, .. } }
+//! the remote sends block 3  ->  Feed { feed: 1, event: Download { index: 3, .. } }
+//! ```
+//! The door (`node`) gives each kind a number and turns the values into JavaScript's. Lengths and
+//! offsets are blocks unless a name says bytes.
+//!
+//! Invariant: an operation is answered once, by `Done` or by `Fail`.
 
 use bytes::Bytes;
 
-use crate::feed::FeedError;
-use crate::math::crypto::Node;
+use super::ids::{FeedId, OpId, StreamId};
+use crate::feed::{Batch, FeedError, Question};
+use crate::math::crypto::{Hash, Node, SignatureBytes};
+use crate::replicate::PeerId;
 use crate::store::StoreError;
-
-/// What kind of event this is; the numbers are part of the border.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Kind {
-    /// An operation succeeded: op, values.
-    Done,
-    /// An operation failed: op, code, message, foreign error.
-    Fail,
-    /// A feed's key is known: feed, key, discovery key.
-    Key,
-    /// A feed is open: feed, key, discovery key, secret key, length, byte length, writable, live.
-    Opened,
-    /// A remote made a feed longer: feed, length, byte length, live.
-    Append,
-    /// A block arrived: feed, index, data, peer.
-    Download,
-    /// A block was sent: feed, index, data, peer.
-    Upload,
-    /// All blocks of a feed are held: feed.
-    Sync,
-    /// Blocks were cleared: feed, start, end.
-    Clear,
-    /// `ifAvailable` has more or less to wait for: feed, difference.
-    Guard,
-    /// Requests to a JavaScript storage wait to be taken: feed.
-    Io,
-    /// A peer opened its side: feed, peer.
-    PeerOpen,
-    /// A peer is gone: feed, peer, what was known of it last.
-    PeerRemove,
-    /// A peer's extension names: feed, peer, names.
-    PeerExtensions,
-    /// A peer's extension message: feed, peer, id, payload.
-    PeerExtension,
-    /// A peer kept what we sent: feed, peer, start, length.
-    PeerAck,
-    /// A peer told what it holds: feed, peer.
-    RemoteUpdate,
-    /// Bytes wait to be sent: stream.
-    Readable,
-    /// The chunk that was held is consumed: stream.
-    Drained,
-    /// The remote's key wants to be approved: stream, key.
-    Authenticate,
-    /// The handshake is over: stream, remote public key, handshake hash.
-    Handshake,
-    /// The remote opened a feed that is not open here: stream, discovery key.
-    DiscoveryKey,
-    /// The remote opened a feed: stream, discovery key.
-    RemoteOpen,
-    /// A feed is open on both sides: stream, discovery key.
-    Duplex,
-    /// A channel is closed: stream, discovery key, its number on our side or 0.
-    ChannelClosed,
-    /// The remote broke the stream: stream, code, message, foreign error.
-    StreamFail,
-    /// The remote's stream extensions: stream, names.
-    StreamExtensions,
-    /// A stream extension's message: stream, id, payload.
-    StreamExtension,
-    /// There is more to do, after others had their turn.
-    Again,
-    /// A worker has begun (1) or ended (-1) something that must not be cut off by the end of the process: difference.
-    Busy,
-    /// A feed is shorter: feed, length, byte length.
-    Truncate,
-    /// A question to a feed's hooks: feed, id, 0 sign | 1 verify | 2 write, arguments.
-    Hook,
-    /// A message on a channel that JavaScript opened for itself: stream, channel, kind, fields.
-    ChannelMessage,
-    /// The remote opened such a channel too: stream, channel.
-    ChannelOpen,
-    /// A message to a peer on a foreign stream: feed, peer, kind, fields.
-    PeerMessage,
-    /// Nothing more to do with a peer on a foreign stream: feed, peer.
-    PeerDone,
-    /// A peer on a foreign stream broke its word: feed, peer, code, message, foreign error.
-    PeerFail,
-}
-
-impl Kind {
-    /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 37] = [
-        Self::Done,
-        Self::Fail,
-        Self::Key,
-        Self::Opened,
-        Self::Append,
-        Self::Download,
-        Self::Upload,
-        Self::Sync,
-        Self::Clear,
-        Self::Guard,
-        Self::Io,
-        Self::PeerOpen,
-        Self::PeerRemove,
-        Self::PeerExtensions,
-        Self::PeerExtension,
-        Self::PeerAck,
-        Self::RemoteUpdate,
-        Self::Readable,
-        Self::Drained,
-        Self::Authenticate,
-        Self::Handshake,
-        Self::DiscoveryKey,
-        Self::RemoteOpen,
-        Self::Duplex,
-        Self::ChannelClosed,
-        Self::StreamFail,
-        Self::StreamExtensions,
-        Self::StreamExtension,
-        Self::Again,
-        Self::Busy,
-        Self::Truncate,
-        Self::Hook,
-        Self::ChannelMessage,
-        Self::ChannelOpen,
-        Self::PeerMessage,
-        Self::PeerDone,
-        Self::PeerFail,
-    ];
-}
-
-/// One value of an event.
-#[derive(Clone, Debug)]
-pub enum Value {
-    /// null.
-    Null,
-    /// A boolean.
-    Bool(bool),
-    /// A number: below 2^53, or an id.
-    Number(u64),
-    /// A difference.
-    Signed(i32),
-    /// A string.
-    Text(String),
-    /// A Buffer.
-    Bytes(Bytes),
-    /// An array of strings.
-    Names(Vec<String>),
-    /// An array.
-    List(Vec<Value>),
-}
-
-impl Value {
-    /// A number, or 1 for true and 0 for false.
-    pub fn number(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Bool(value) => Some(u64::from(*value)),
-            _ => None,
-        }
-    }
-}
+use crate::wire::{LocalId, Message};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
-pub struct Event {
-    /// What.
-    pub kind: Kind,
-    /// With these values, as [`Kind`] lists them.
-    pub values: Vec<Value>,
+pub enum Event {
+    /// An operation succeeded.
+    Done {
+        /// Which.
+        op: OpId,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// An operation failed.
+    Fail {
+        /// Which.
+        op: OpId,
+        /// Why.
+        failure: Failure,
+    },
+    /// Something happened to a feed.
+    Feed {
+        /// Which.
+        feed: FeedId,
+        /// What.
+        event: FeedEvent,
+    },
+    /// Something happened to a stream.
+    Stream {
+        /// Which.
+        stream: StreamId,
+        /// What.
+        event: StreamEvent,
+    },
+    /// There is more to do, after the event loop has turned.
+    Again,
+    /// Time is to be told (see `Engine::tick`) after so many milliseconds, and not before.
+    Timer(u64),
+    /// A worker has begun (1) or ended (-1) something that the end of the process must not cut off.
+    Busy(i32),
 }
 
-impl Event {
-    /// An event with these values.
-    pub fn new(kind: Kind, values: impl IntoIterator<Item = Value>) -> Self {
-        Self { kind, values: values.into_iter().collect() }
-    }
+/// What an operation gives.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It is done.
+    Nothing,
+    /// Blocks were appended.
+    Appended {
+        /// The first of them; the length for an empty batch.
+        start: u64,
+        /// The length now.
+        len: u64,
+        /// The length in bytes now.
+        byte_len: u64,
+        /// The feed carries signatures.
+        live: bool,
+    },
+    /// A block.
+    Block(Bytes),
+    /// Several, one after the other.
+    Blocks(Batch),
+    /// Where a byte is.
+    Place {
+        /// The block.
+        index: u64,
+        /// Bytes into it.
+        offset: u64,
+    },
+    /// A block's leaf.
+    Leaf(Node),
+    /// Roots, from left to right.
+    Roots(Vec<Node>),
+    /// A signature.
+    Signature {
+        /// The last block that it covers.
+        last: u64,
+        /// Its bytes.
+        signature: SignatureBytes,
+    },
+    /// Yes or no.
+    Verdict(bool),
+    /// What ties a block to the key.
+    Proof {
+        /// Siblings and roots.
+        nodes: Vec<Node>,
+        /// If they reach the roots.
+        signature: Option<SignatureBytes>,
+    },
+    /// What an audit found.
+    Audit {
+        /// How many blocks match their hashes.
+        valid: u64,
+        /// Those that do not.
+        corrupt: Vec<u64>,
+    },
+    /// The key of a feed that is finalized.
+    Key {
+        /// The public key.
+        key: [u8; 32],
+        /// Its discovery key.
+        discovery_key: Hash,
+    },
+}
+
+/// What happens to a feed.
+#[derive(Clone, Debug)]
+pub enum FeedEvent {
+    /// Its key is known; None for a static feed that is not finalized.
+    Key {
+        /// The public key.
+        key: Option<[u8; 32]>,
+        /// Its discovery key.
+        discovery_key: Option<Hash>,
+    },
+    /// It is open.
+    Opened(Opened),
+    /// A remote made it longer.
+    Append {
+        /// The length now.
+        len: u64,
+        /// In bytes.
+        byte_len: u64,
+        /// It carries signatures.
+        live: bool,
+    },
+    /// A block arrived.
+    Download {
+        /// Its place.
+        index: u64,
+        /// Its bytes.
+        value: Bytes,
+        /// Who sent it.
+        peer: PeerId,
+    },
+    /// A block was sent.
+    Upload {
+        /// Its place.
+        index: u64,
+        /// Its bytes.
+        value: Bytes,
+        /// To whom.
+        peer: PeerId,
+    },
+    /// All blocks are held.
+    Sync,
+    /// Blocks were cleared.
+    Clear {
+        /// The first.
+        start: u64,
+        /// One past the last.
+        end: u64,
+    },
+    /// `ifAvailable` has so many more, or fewer, answers to wait for.
+    Guard(i32),
+    /// Requests to its JavaScript storage wait to be taken.
+    Io,
+    /// It is shorter.
+    Truncate {
+        /// The length now.
+        len: u64,
+        /// In bytes.
+        byte_len: u64,
+    },
+    /// A question to its hooks.
+    Hook {
+        /// To be named in the answer.
+        id: u64,
+        /// What is asked.
+        question: Question,
+    },
+    /// A peer opened its side.
+    PeerOpen(PeerId),
+    /// A peer is gone.
+    PeerRemove {
+        /// Which.
+        peer: PeerId,
+        /// What was known of it last.
+        last: Option<PeerInfo>,
+    },
+    /// A peer's extension names.
+    PeerExtensions(PeerId, Vec<String>),
+    /// A peer's extension message.
+    PeerExtension {
+        /// From whom.
+        peer: PeerId,
+        /// Place of the extension among the peer's names.
+        id: u64,
+        /// The message.
+        payload: Bytes,
+    },
+    /// A peer kept what we sent.
+    PeerAck {
+        /// Which.
+        peer: PeerId,
+        /// The first block.
+        start: u64,
+        /// How many.
+        len: u64,
+    },
+    /// A peer told what it holds.
+    RemoteUpdate(PeerId),
+    /// A message to a peer on a foreign stream.
+    PeerMessage(PeerId, Message),
+    /// There is nothing more to do with a peer on a foreign stream.
+    PeerDone(PeerId),
+    /// A peer on a foreign stream broke its word, or our disk failed it.
+    PeerFail(PeerId, Failure),
+}
+
+/// A feed as it was opened.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The public key.
+    pub key: Option<[u8; 32]>,
+    /// Its discovery key.
+    pub discovery_key: Option<Hash>,
+    /// A writer's.
+    pub secret_key: Option<[u8; 64]>,
+    /// Length in blocks.
+    pub len: u64,
+    /// And in bytes.
+    pub byte_len: u64,
+    /// It may be appended to.
+    pub writable: bool,
+    /// It carries signatures.
+    pub live: bool,
+}
+
+/// What happens to a stream.
+#[derive(Clone, Debug)]
+pub enum StreamEvent {
+    /// Bytes wait to be sent.
+    Readable,
+    /// The chunk that was held is consumed.
+    Drained,
+    /// The remote's key waits to be approved.
+    Authenticate([u8; 32]),
+    /// The handshake is over.
+    Handshake {
+        /// The remote's static key.
+        remote_public_key: Option<[u8; 32]>,
+        /// Names this connection.
+        hash: Option<[u8; 64]>,
+    },
+    /// The remote opened a feed that is not open here.
+    DiscoveryKey(Hash),
+    /// The remote opened a feed.
+    RemoteOpen(Hash),
+    /// A feed is open on both sides.
+    Duplex(Hash),
+    /// A channel is closed.
+    ChannelClosed {
+        /// The feed's.
+        discovery_key: Hash,
+        /// Our number for it, if it was open here.
+        local: Option<LocalId>,
+    },
+    /// The remote broke the stream.
+    Fail(Failure),
+    /// The remote's stream extensions.
+    Extensions(Vec<String>),
+    /// A stream extension's message.
+    Extension {
+        /// Place of its name among the remote's.
+        id: u64,
+        /// The message.
+        payload: Bytes,
+    },
+    /// A message on a channel that JavaScript speaks on.
+    ChannelMessage(LocalId, Message),
+    /// The remote opened such a channel too.
+    ChannelOpen(LocalId),
+}
+
+/// What `feed.peers[i]` shows.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerInfo {
+    /// The remote has opened its side.
+    pub remote_opened: bool,
+    /// Its length in blocks.
+    pub remote_len: u64,
+    /// It downloads.
+    pub remote_downloading: bool,
+    /// It uploads.
+    pub remote_uploading: bool,
+    /// It wants acknowledgements.
+    pub remote_acks: bool,
+    /// Requests of ours without an answer.
+    pub inflight: u64,
+    /// Blocks and bytes received, blocks and bytes sent.
+    pub stats: [u64; 4],
 }
 
 /// Why an operation failed, as JavaScript makes an Error of it.
@@ -198,6 +330,21 @@ impl Failure {
     pub fn closed() -> Self {
         Self::new("ECLOSED", "Feed is closed")
     }
+
+    /// A block that was to be had without waiting is not held.
+    pub fn not_downloaded() -> Self {
+        Self::new("ENOTDOWNLOADED", "Block not downloaded")
+    }
+
+    /// A remote that said what it may not.
+    pub fn bad_protocol(fault: &impl ToString) -> Self {
+        Self::new("EBADPROTOCOL", &fault.to_string())
+    }
+
+    /// A fault of ours: what was being done did not come to an end.
+    pub fn internal(doing: &str, why: &str) -> Self {
+        Self::new("EINTERNAL", &format!("Internal error while {doing}: {why}"))
+    }
 }
 
 impl From<&FeedError> for Failure {
@@ -212,44 +359,8 @@ impl From<&FeedError> for Failure {
     }
 }
 
-impl From<u64> for Value {
-    fn from(number: u64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
-    }
-}
-
-impl From<Bytes> for Value {
-    fn from(bytes: Bytes) -> Self {
-        Self::Bytes(bytes)
-    }
-}
-
-impl<const N: usize> From<[u8; N]> for Value {
-    fn from(bytes: [u8; N]) -> Self {
-        Self::Bytes(Bytes::copy_from_slice(&bytes))
-    }
-}
-
-impl From<Node> for Value {
-    fn from(node: Node) -> Self {
-        Self::List(vec![node.index.0.into(), node.hash.into(), node.size.into()])
-    }
-}
-
-impl From<Vec<Node>> for Value {
-    fn from(nodes: Vec<Node>) -> Self {
-        Self::List(nodes.into_iter().map(Into::into).collect())
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
+impl From<FeedError> for Failure {
+    fn from(error: FeedError) -> Self {
+        Self::from(&error)
     }
 }

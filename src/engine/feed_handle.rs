@@ -1,19 +1,22 @@
 //! Feed handles: what the door holds of a feed. Dropped, the feed is forgotten.
+//!
+//! ```text
+//! call(op, verb)     changes it; answered by an event under the operation's number
+//! has, len, ...      looks: answered at once, from what is committed
+//! ```
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::changes::Change;
-use super::event::Failure;
-use super::feeds::{FeedOptions, FeedSlot, Place, Wanted};
-use super::outcomes::not_downloaded;
-use super::peers::{AttachOptions, PeerInfo};
-use super::told::About;
-use super::{Engine, Rest, World};
-use crate::feed::{BlockRead, Feed, HookAnswer, OpenOptions, Put};
+use super::driver::Driver;
+use super::entry::{AttachOptions, Engine, Rest};
+use super::event::PeerInfo;
+use super::feed::{FeedActor, FeedOptions, FromPeer, Input, LogCell, Place, Verb};
+use super::ids::{FeedId, OpId};
+use crate::feed::{BlockRead, Feed, HookAnswer, Version};
 use crate::math::flat::{BlockIndex, NodeIndex};
-use crate::replicate::{PeerId, Range, UpdateWait};
+use crate::replicate::{PeerId, Replicator};
 use crate::store::StoreError;
 use crate::store::io::now;
 use crate::store::mailbox::{Answer, Mailbox, Request};
@@ -22,8 +25,8 @@ use crate::wire::Message;
 /// One feed of an engine.
 pub struct FeedHandle {
     engine: Arc<Engine>,
-    id: u64,
-    feed: Arc<OnceLock<Arc<Feed>>>,
+    id: FeedId,
+    log: LogCell,
     mailbox: Option<Arc<Mailbox>>,
 }
 
@@ -37,80 +40,69 @@ pub enum Got {
 
 impl FeedHandle {
     /// Makes a feed under a number of the caller's; nothing is touched before it is opened.
-    pub fn new(engine: &Arc<Engine>, id: u64, place: Place, options: FeedOptions) -> Self {
-        let slot = FeedSlot::new(place, options);
-        let (feed, mailbox) = (slot.feed.clone(), slot.mailbox.clone());
-        engine.enter(|world| drop(world.feeds.insert(id, slot)));
-        Self { engine: engine.clone(), id, feed, mailbox }
+    pub fn new(engine: &Arc<Engine>, id: FeedId, place: Place, options: FeedOptions) -> Self {
+        let actor = FeedActor::new(id, place, options, engine.queue().clone());
+        let (log, mailbox) = (actor.cell(), actor.mailbox().cloned());
+        engine.enter(|driver| driver.add_feed(id, actor));
+        Self { engine: engine.clone(), id, log, mailbox }
     }
 
     /// Its number.
-    pub(super) fn id(&self) -> u64 {
+    pub const fn id(&self) -> FeedId {
         self.id
     }
 
-    fn enter(&self, change: impl FnOnce(&mut World)) -> bool {
-        self.engine.enter(change)
+    /// Begins a call, to be answered under its number.
+    pub fn call(&self, op: OpId, verb: Verb) -> bool {
+        self.engine.enter(|driver| self.begin(driver, op, verb))
     }
 
-    fn look<T>(&self, look: impl FnOnce(&FeedSlot) -> T) -> Option<T> {
-        self.engine.look(|world| world.feeds.get(&self.id).map(look))
+    /// Appends blocks: `Appended`. The caller carries out what its storage is asked at once.
+    pub fn append(&self, op: OpId, blocks: Vec<Bytes>) -> Rest {
+        self.engine.enter_from(Some(self.id), |driver| self.begin(driver, op, Verb::Append(blocks)))
     }
 
-    fn log(&self) -> Option<&Arc<Feed>> {
-        self.feed.get()
-    }
-
-    /// Opens it: `Key`, `Opened`, `Done`.
-    pub fn open(&self, op: u64, options: OpenOptions) -> bool {
-        self.enter(|world| world.open_feed(self.id, op, options))
-    }
-
-    /// Appends blocks: `Done` with the index of the first, length, byte length, live.
-    pub fn append(&self, op: u64, blocks: Vec<Bytes>) -> Rest {
-        self.engine.enter_from(Some(self.id), |world| world.change(self.id, op, Change::Append { op, blocks }))
+    fn begin(&self, driver: &mut Driver, op: OpId, verb: Verb) {
+        if matches!(verb, Verb::Close) {
+            driver.close_peers(self.id);
+        }
+        driver.tell_feed(self.id, Input::Call(op, verb));
     }
 
     /// Gets a block. Without `wait` only if it is here.
-    pub fn get(&self, op: u64, index: u64, wait: bool) -> Got {
-        if let Some(block) = self.get_now(index) {
-            return Got::Now(block);
+    pub fn get(&self, op: OpId, index: u64, wait: bool) -> Got {
+        match self.get_now(index) {
+            Some(block) => Got::Now(block),
+            None => Got::Later(self.call(op, Verb::Get { index, wait })),
         }
-        Got::Later(self.enter(|world| match self.log() {
-            Some(log) if log.has(BlockIndex(index)) => world.get(self.id, op, log.clone(), index, false),
-            _ if wait => world.wait(self.id, op, Wanted::Block(index)),
-            _ => world.fail(op, not_downloaded()),
-        }))
     }
 
     /// The block, if it can be had without waiting for anything and nothing is to be told before it.
     fn get_now(&self, index: u64) -> Option<Bytes> {
-        let log = self.log().filter(|log| log.io().is_native())?;
-        let block = now(log.get(&log.io().cache_only(), BlockIndex(index)))?.ok().flatten()?;
-        self.engine.queue.is_empty().then_some(block)
+        let log = self.log().filter(|log| log.io().is_native() && !self.engine.waits())?;
+        now(log.get(&log.io().cache_only(), BlockIndex(index)))?.ok().flatten()
     }
 
-    /// What to read from a JavaScript storage for a block; None if the block has to be got in the plain way.
-    pub fn next_read(&self, index: u64) -> Option<BlockRead> {
+    /// Tells the feed something that has no answer of its own. True if events wait.
+    pub fn tell(&self, input: Input) -> bool {
+        self.engine.enter(|driver| driver.tell_feed(self.id, input))
+    }
+
+    /// What to read from a JavaScript storage for a block; None if the block has to be got in the
+    /// plain way.
+    pub fn next_read(&self, index: u64) -> Option<(BlockRead, Version)> {
         self.log().filter(|log| !log.io().is_native())?.next_read(BlockIndex(index))
     }
 
-    /// Nodes were read for a block. False if there are none in these bytes.
-    pub fn remember(&self, first: u64, bytes: &[u8]) -> bool {
-        self.log().is_some_and(|log| log.remember(NodeIndex(first), bytes).is_ok())
+    /// Nodes were read for a block, as `next_read` said at `seen`. False if there are none in these
+    /// bytes.
+    pub fn remember(&self, first: u64, bytes: &[u8], seen: Version) -> bool {
+        self.log().is_some_and(|log| log.remember(NodeIndex(first), bytes, seen).is_ok())
     }
 
-    /// True if these bytes are the block.
-    pub fn matches(&self, index: u64, data: &[u8]) -> bool {
-        self.log().is_some_and(|log| log.matches(BlockIndex(index), data))
-    }
-
-    /// Gets blocks that are all here.
-    pub fn get_batch(&self, op: u64, start: u64, end: u64) -> bool {
-        self.enter(|world| match self.log() {
-            Some(log) => world.get_batch(self.id, op, log.clone(), (start, end), false),
-            None => world.fail(op, Failure::closed()),
-        })
+    /// True if these bytes, read as `next_read` said at `seen`, are the block.
+    pub fn matches(&self, index: u64, data: &[u8], seen: Version) -> bool {
+        self.log().is_some_and(|log| log.matches(BlockIndex(index), data, seen))
     }
 
     /// True if all blocks of `start..end` are held.
@@ -137,135 +129,32 @@ impl FeedHandle {
         self.len() == 0
     }
 
-    /// Waits for a length.
-    pub fn update(&self, op: u64, wait: UpdateWait) -> bool {
-        self.enter(|world| world.update(self.id, op, wait))
-    }
-
-    /// Downloads a range.
-    pub fn download(&self, op: u64, range: Range) -> bool {
-        self.enter(|world| world.download(self.id, op, range))
-    }
-
-    /// A feed that is not sparse no longer downloads everything by itself.
-    pub fn stop(&self) {
-        self.enter(|world| {
-            if let Some(slot) = world.feeds.get_mut(&self.id) {
-                slot.replicator.stop();
-            }
-        });
-    }
-
-    /// Looks for a byte; waits for what is missing, if `wait`.
-    pub fn seek(&self, op: u64, bytes: u64, start: u64, end: Option<u64>, wait: bool, hash: bool) -> bool {
-        self.enter(|world| {
-            world.begin_seek(self.id, op, Wanted::Seek { bytes, start, end, hash, wait, if_available: false })
-        })
-    }
-
-    /// Gives up something that waits.
-    pub fn cancel(&self, op: u64, failure: Failure) -> bool {
-        self.enter(|world| world.cancel(self.id, op, failure))
-    }
-
-    /// Gives up the gets and seeks inside a range.
-    pub fn cancel_range(&self, start: u64, end: u64) -> bool {
-        self.enter(|world| world.cancel_range(self.id, start, end))
-    }
-
-    /// Gives up blocks that are held, and their bytes unless these are to be kept: `Clear`, `Done`.
-    pub fn clear(&self, op: u64, start: u64, end: u64, keep_bytes: bool) -> bool {
-        self.enter(|world| world.change(self.id, op, Change::Clear { op, start, end, keep_bytes }))
-    }
-
-    /// Closes peers, fails what waits, gives up the files.
-    pub fn close(&self, op: u64) -> bool {
-        self.enter(|world| world.close_feed(self.id, op))
-    }
-
-    /// Removes the files.
-    pub fn destroy(&self, op: u64) -> bool {
-        self.enter(|world| world.destroy_feed(self.id, op))
-    }
-
-    /// Who listens to blocks coming and going.
-    pub fn set_listeners(&self, downloads: bool, uploads: bool) {
-        self.enter(|world| {
-            if let Some(slot) = world.feeds.get_mut(&self.id) {
-                (slot.tells_downloads, slot.tells_uploads) = (downloads, uploads);
-            }
-        });
-    }
-
-    /// The names of the feed's extensions, sorted.
-    pub fn set_extensions(&self, names: Vec<String>) -> bool {
-        self.enter(|world| {
-            if let Some(slot) = world.feeds.get_mut(&self.id) {
-                slot.replicator.set_extensions(names);
-                world.dirty_feeds.insert(self.id);
-            }
-        })
-    }
-
-    /// The owner's answer to a question of the feed.
-    pub fn answer_hook(&self, question: u64, answer: HookAnswer) -> bool {
-        if let Some(hooks) = self.look(|slot| slot.hooks.clone()).flatten() {
-            hooks.exchange.answer(question, answer);
-        }
-        self.enter(|_| ())
-    }
-
-    /// True if some peer can help a seek along. From then on it fails when none can any more.
-    pub fn is_seek_available(&self, op: u64) -> bool {
-        let mut is_available = false;
-        self.enter(|world| is_available = world.is_seek_available(self.id, op));
-        is_available
-    }
-
-    /// The number of the peer that was asked for a block and has not answered yet.
-    pub fn asked(&self, index: u64) -> Option<u64> {
-        self.look(|slot| slot.replicator.asked(index).map(|peer| peer.0)).flatten()
-    }
-
-    /// Time has passed.
-    pub fn tick(&self) -> bool {
-        self.enter(|world| world.tick_feed(self.id))
-    }
-
-    /// Runs something that the feed tells about itself: `Done` with its values.
-    pub fn tell(&self, op: u64, about: About) -> bool {
-        self.enter(|world| match self.log() {
-            Some(log) => world.tell_about(self.id, op, log.clone(), about),
-            None => world.fail(op, Failure::closed()),
-        })
-    }
-
-    /// Checks and keeps one answer of somebody else's: `Done`.
-    pub fn put(&self, op: u64, item: Put) -> bool {
-        self.enter(|world| world.change(self.id, op, Change::Put { op, item }))
-    }
-
-    /// Checks all blocks: `Done` with how many are valid, and a list of the others.
-    pub fn audit(&self, op: u64) -> bool {
-        self.enter(|world| world.change(self.id, op, Change::Audit { op }))
-    }
-
-    /// Makes the log shorter: `Truncate`, `Done`.
-    pub fn truncate(&self, op: u64, len: u64) -> bool {
-        self.enter(|world| world.change(self.id, op, Change::Truncate { op, len }))
-    }
-
-    /// Gives a static feed its key: `Done` with the key and the discovery key.
-    pub fn finalize(&self, op: u64) -> bool {
-        self.enter(|world| world.change(self.id, op, Change::Finalize { op }))
-    }
-
     /// The asker's bits around a block.
     pub fn digest(&self, index: u64) -> u64 {
         self.log().map_or(0, |log| log.digest(BlockIndex(index)))
     }
 
-    /// How many requests to a JavaScript storage wait, writes counted one by one, and the bytes of all writes.
+    /// The owner's answer to a question of the feed.
+    pub fn answer_hook(&self, question: u64, answer: HookAnswer) -> bool {
+        if let Some(hooks) = self.look(|actor| actor.hooks().cloned()).flatten() {
+            hooks.exchange.answer(question, answer);
+        }
+        self.engine.enter(|_| ())
+    }
+
+    /// True if some peer can help a seek along. From then on it fails when none can any more.
+    pub fn is_seek_available(&self, op: OpId) -> bool {
+        self.tell(Input::FailIfUnavailable(op));
+        self.look(|actor| actor.is_seek_available(op)).unwrap_or(false)
+    }
+
+    /// The number of the peer that was asked for a block and has not answered yet.
+    pub fn asked(&self, index: u64) -> Option<PeerId> {
+        self.look_at_peers(|peers| peers.asked(index)).flatten()
+    }
+
+    /// How many requests to a JavaScript storage wait, writes counted one by one, and the bytes of all
+    /// writes.
     pub fn waiting_requests(&self) -> (usize, usize) {
         self.mailbox.as_ref().map_or((0, 0), |mailbox| mailbox.waiting())
     }
@@ -283,81 +172,78 @@ impl FeedHandle {
         self.engine.enter_from(Some(self.id), |_| ())
     }
 
-    /// What an append has done, if that is all that there is to tell: operation, index of the first block, length, byte
-    /// length, live.
+    /// What an append has done, if that is all that there is to tell: operation, index of the first
+    /// block, length, byte length, live.
     pub fn take_appended(&self) -> Option<[u64; 5]> {
-        self.engine.take_appended()
+        self.engine.queue().take_appended()
     }
 
     /// The longest length that any peer has told.
     pub fn remote_len(&self) -> u64 {
-        self.look(|slot| slot.replicator.remote_len()).unwrap_or(0)
+        self.look_at_peers(Replicator::remote_len).unwrap_or(0)
     }
 
     /// True if some peer has the block.
     pub fn is_available(&self, block: u64) -> bool {
-        self.look(|slot| slot.replicator.is_available(block)).unwrap_or(false)
+        self.look_at_peers(|peers| peers.is_available(block)).unwrap_or(false)
     }
 
     /// Blocks and bytes received, blocks and bytes sent.
     pub fn totals(&self) -> [u64; 4] {
-        self.look(|slot| slot.totals).unwrap_or_default()
+        self.look(FeedActor::totals).unwrap_or_default()
     }
 
     /// What is known of a peer.
-    pub fn peer_info(&self, peer: u64) -> Option<PeerInfo> {
-        self.engine.look(|world| world.peer_info(self.id, PeerId(peer)))
+    pub fn peer_info(&self, peer: PeerId) -> Option<PeerInfo> {
+        self.look(|actor| actor.peer_info(peer)).flatten()
     }
 
     /// True if a peer has a block.
-    pub fn peer_has(&self, peer: u64, block: u64) -> bool {
-        self.look(|slot| slot.replicator.peer(PeerId(peer)).is_some_and(|peer| peer.has(block))).unwrap_or(false)
+    pub fn peer_has(&self, peer: PeerId, block: u64) -> bool {
+        self.look_at_peers(|peers| peers.peer(peer).is_some_and(|peer| peer.has(block))).unwrap_or(false)
     }
 
-    /// Switches downloading and uploading for a peer.
-    pub fn set_peer_status(&self, peer: u64, downloading: bool, uploading: bool) -> bool {
-        self.enter(|world| {
-            if let Some(slot) = world.feeds.get_mut(&self.id) {
-                slot.replicator.set_status(PeerId(peer), downloading, uploading);
-                world.dirty_feeds.insert(self.id);
-            }
-        })
-    }
-
-    /// Sends an extension message to a peer.
-    pub fn send_extension(&self, peer: u64, id: u64, payload: Bytes) -> bool {
-        self.enter(|world| world.send(self.id, PeerId(peer), Message::Extension { id, payload }))
+    /// Something about a peer. True if events wait.
+    pub fn tell_peer(&self, peer: PeerId, input: FromPeer) -> bool {
+        self.tell(Input::Peer(peer, input))
     }
 
     /// Adds a peer whose messages the caller carries.
     pub fn attach_foreign(&self, attach: AttachOptions) -> bool {
-        self.enter(|world| world.attach_foreign(self.id, attach))
-    }
-
-    /// A foreign peer has opened its side.
-    pub fn open_foreign(&self, peer: u64) -> bool {
-        self.enter(|world| world.open_peer(self.id, PeerId(peer)))
+        self.engine.enter(|driver| driver.attach_foreign(self.id, attach.peer, attach.options))
     }
 
     /// A message of a foreign peer.
-    pub fn receive_foreign(&self, peer: u64, message: Message) -> bool {
-        self.enter(|world| world.receive_message(self.id, PeerId(peer), message))
+    pub fn receive_foreign(&self, peer: PeerId, message: Message) -> bool {
+        self.tell_peer(peer, FromPeer::Message(message))
+    }
+
+    /// A foreign peer has opened its side.
+    pub fn open_foreign(&self, peer: PeerId) -> bool {
+        self.tell_peer(peer, FromPeer::Opened)
     }
 
     /// A foreign peer is gone.
-    pub fn remove_foreign(&self, peer: u64) -> bool {
-        self.enter(|world| world.remove_peer(self.id, PeerId(peer)))
+    pub fn remove_foreign(&self, peer: PeerId) -> bool {
+        self.engine.enter(|driver| driver.remove_peer(self.id, peer))
     }
 
-    /// Closes a peer's channel.
-    pub fn close_peer(&self, peer: u64) -> bool {
-        self.enter(|world| world.close_peer(self.id, PeerId(peer)))
+    fn log(&self) -> Option<&Arc<Feed>> {
+        self.log.get()
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&FeedActor) -> T) -> Option<T> {
+        self.engine.look(|driver| driver.feed(self.id).map(look))
+    }
+
+    fn look_at_peers<T>(&self, look: impl FnOnce(&Replicator) -> T) -> Option<T> {
+        self.look(|actor| look(actor.replicator()))
     }
 }
 
 impl Drop for FeedHandle {
     fn drop(&mut self) {
         let id = self.id;
-        self.engine.enter(|world| world.remove_feed(id));
+        self.engine.enter(|driver| driver.remove_feed(id));
     }
 }

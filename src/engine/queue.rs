@@ -1,22 +1,29 @@
-//! Queues: events on their way to JavaScript, completions on their way back from workers.
+//! Queues: events on their way to JavaScript, finished jobs on their way back from workers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::event::{Event, Kind, Value};
-use super::jobs::Completion;
+use super::event::{Answer, Event};
+use super::job::Finished;
 
 /// Events in order; drained whole.
 #[derive(Default)]
 pub struct Queue {
     events: Mutex<Vec<Event>>,
+    total: AtomicU64,
 }
 
 impl Queue {
     /// Appends an event.
-    pub fn push(&self, kind: Kind, values: impl IntoIterator<Item = Value>) {
-        self.events.lock().push(Event::new(kind, values));
+    pub fn push(&self, event: Event) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        self.events.lock().push(event);
+    }
+
+    /// How many there were so far.
+    pub fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
     }
 
     /// True if nothing waits.
@@ -29,19 +36,16 @@ impl Queue {
         self.events.lock().len()
     }
 
-    /// The one event that waits, if it says that something succeeded with nothing but numbers: N with the operation's.
-    pub fn take_answer<const N: usize>(&self) -> Option<[u64; N]> {
+    /// What an append has done, if that is the only event: operation, index of the first block,
+    /// length, byte length, live.
+    pub fn take_appended(&self) -> Option<[u64; 5]> {
         let mut events = self.events.lock();
-        let [Event { kind: Kind::Done, values }] = events.as_slice() else { return None };
-        let mut answer = [0; N];
-        if values.len() != N {
+        let [Event::Done { op, answer: Answer::Appended { start, len, byte_len, live } }] = events.as_slice() else {
             return None;
-        }
-        for (place, value) in answer.iter_mut().zip(values) {
-            *place = value.number()?;
-        }
+        };
+        let numbers = [op.0, *start, *len, *byte_len, u64::from(*live)];
         events.clear();
-        Some(answer)
+        Some(numbers)
     }
 
     /// Everything that waits.
@@ -52,7 +56,7 @@ impl Queue {
 
 /// What workers have done; the first one after a drain wakes JavaScript.
 pub struct Completions {
-    done: Mutex<Vec<Completion>>,
+    done: Mutex<Vec<Finished>>,
     is_awake: AtomicBool,
     wake: Box<dyn Fn() + Send + Sync>,
 }
@@ -64,20 +68,15 @@ impl Completions {
     }
 
     /// From a worker.
-    pub fn push(&self, completion: Completion) {
-        self.done.lock().push(completion);
-        self.wake();
-    }
-
-    /// Wakes JavaScript, unless it was woken and has not drained yet.
-    pub fn wake(&self) {
+    pub fn push(&self, finished: Finished) {
+        self.done.lock().push(finished);
         if !self.is_awake.swap(true, Ordering::AcqRel) {
             (self.wake)();
         }
     }
 
     /// Everything that is done.
-    pub fn take(&self) -> Vec<Completion> {
+    pub fn take(&self) -> Vec<Finished> {
         self.is_awake.store(false, Ordering::Release);
         std::mem::take(&mut self.done.lock())
     }

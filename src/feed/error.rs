@@ -1,4 +1,8 @@
-//! What can go wrong with a verb, and whose fault it is.
+//! Errors: what can go wrong with a verb, and whose fault it is.
+//!
+//! Invariant: every error has a code that never changes, unless a JavaScript storage or hook made
+//! it.
+//! Source: hypercore@9.12.0 index.js, lib/storage.js for the texts.
 
 use crate::log::proof::ProofError;
 use crate::math::flat::BlockIndex;
@@ -31,6 +35,10 @@ pub enum FeedError {
     BadBlock(BlockIndex),
     /// The disk: a node of the tree that must be there is not.
     NodeMissing(u64),
+    /// The caller: the log never was that long, or the roots of that length are not held.
+    RootsMissing,
+    /// Nobody: again and again the log was replaced while it was read.
+    Changed,
     /// The caller: a hook of its own said no.
     Hook(StoreError),
     /// The caller: a hook answered with what it was not asked for.
@@ -64,6 +72,8 @@ impl FeedError {
             Self::Header(_) => "EBADHEADER",
             Self::BadBlock(_) => "EBADBLOCK",
             Self::NodeMissing(_) => "ENODEMISSING",
+            Self::RootsMissing => "ENOROOTS",
+            Self::Changed => "ECHANGED",
             Self::BadHookAnswer => "EBADHOOK",
             Self::NoSignature => "ENOSIGNATURE",
             Self::NoProof => "ENOPROOF",
@@ -89,6 +99,8 @@ impl std::fmt::Display for FeedError {
             Self::Header(file) => write!(out, "The file {file} has a header of another format, nothing was changed"),
             Self::BadBlock(block) => write!(out, "Block {} does not match its hash", block.0),
             Self::NodeMissing(node) => write!(out, "No node found ({node})"),
+            Self::RootsMissing => out.write_str("Missing tree roots needed for verify"),
+            Self::Changed => out.write_str("The hypercore was changed while it was read"),
             Self::BadHookAnswer => out.write_str("The hook did not answer with what it was asked for"),
             Self::NoSignature => out.write_str("No signature available for this index"),
             Self::NoProof => out.write_str("No proof available for this index"),

@@ -2,18 +2,21 @@
 //!
 //! ```text
 //! append:  sign these 40 bytes          answer: a signature
-//! put:     is this signature good?      answer: yes or no        may this be written?  answer: yes, or an error
+//! put:     is this signature good?      answer: yes or no
+//!          may this be written?         answer: yes, or an error
 //! ```
-//! A feed has the hooks that its owner gave; without one it does the thing itself. An error fails only the operation
-//! that asked.
+//! A feed has the hooks that its owner gave; without one it does the thing itself. An error fails
+//! only the operation that asked.
 //!
+//! Invariant: each question is answered before the verb that asked goes on; nothing is locked
+//! meanwhile.
 //! Source: hypercore@9.12.0 index.js `opts.crypto`, `opts.onwrite`.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::FeedError;
+use super::error::FeedError;
 use crate::math::crypto::SignatureBytes;
 use crate::store::StoreError;
 use crate::store::exchange::Exchange;

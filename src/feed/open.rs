@@ -1,4 +1,5 @@
-//! Open: from six files, or none, to a feed. Believes nothing that it can check, and never destroys.
+//! Open: from six files, or none, to a feed. Believes nothing that it can check, and never
+//! destroys.
 //!
 //! ```text
 //! key, secret_key ── who are we?          wrong or damaged: an error, nothing touched
@@ -6,7 +7,11 @@
 //! headers         ── is it our format?    another: an error, nothing touched; blank: write ours
 //! bitfield        ── how long?            checked against tree and signatures (recover.rs)
 //! ```
-//! New keys are written secret first, so that no crash leaves a log that nobody can write.
+//! New keys are written secret first, so that no crash leaves a log that nobody can write. An open
+//! that fails takes away again what it has made: directories, the lock file, keys.
+//!
+//! Invariant: nothing that was there before is written before all that can be wrong with it was
+//! looked at.
 //! Source: hypercore@9.12.0 index.js `_open`, lib/storage.js `open`.
 
 use std::sync::Arc;
@@ -14,12 +19,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::nodes::NodeCache;
-use super::{Feed, FeedError, Hooks, State};
+use super::error::FeedError;
+use super::hooks::Hooks;
+use super::opened::Feed;
+use super::state::State;
 use crate::log::bitfield::Bitfield;
-use crate::log::merkle::Roots;
 use crate::log::tree;
-use crate::math::crypto::{KeyPair, PublicKey};
+use crate::math::crypto::KeyPair;
 use crate::store::record::{Header, PageSize};
 use crate::store::{File, Io, StoreError, Write, layout};
 
@@ -61,18 +67,13 @@ struct Identity {
     overwrite: bool,
 }
 
-struct Pages {
-    size: PageSize,
-    bitfield: Bitfield,
-}
-
 /// Opens the log on `io`; `found` is told the public key before any file but `key` is asked for.
 pub async fn open(io: Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)) -> Result<Feed, FeedError> {
     let (hooks, indexing) = (options.hooks.clone(), options.indexing);
     let opened = open_files(&io, options, found).await;
     if opened.is_err() {
-        // The error that matters is the one of the open; closing only gives the lock back.
-        io.close().await.ok();
+        // The error that matters is the one of the open.
+        io.abandon().await.ok();
     }
     let state = opened?;
     Ok(Feed { io, hooks, indexing, state: Mutex::new(state) })
@@ -80,7 +81,8 @@ pub async fn open(io: Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)
 
 async fn open_files(io: &Io, options: OpenOptions, found: impl Fn(Option<[u8; 32]>)) -> Result<State, FeedError> {
     let first_read = read_exact::<32>(io, File::Key).await;
-    // Some storages keep the key when it is first asked for, and fail that once; who knows the key asks again (Q24).
+    // Some storages keep the key when it is first asked for, and fail that once; who knows the key
+    // asks again (Q24).
     let ask_again = !io.is_native() && options.key.is_some() && first_read.is_err();
     let stored_key = if ask_again { None } else { first_read? };
     let mut identity = identify(&options, stored_key)?;
@@ -101,15 +103,16 @@ async fn open_files(io: &Io, options: OpenOptions, found: impl Fn(Option<[u8; 32
     if options.must_be_writable && identity.secret_key.is_none() && identity.key.is_some() {
         return Err(FeedError::MustBeWritable);
     }
+    let size = check_headers(io).await?;
     if identity.overwrite {
         // Signatures of the old log must not be taken for later ones of the new.
         io.truncate(File::Bitfield, layout::HEADER_END).await?;
         io.truncate(File::Signatures, layout::HEADER_END).await?;
     }
-    let pages = read_pages(io, identity.overwrite).await?;
-    let state = state_of(io, &options, &identity, pages.bitfield).await?;
+    let content = if identity.overwrite { Bytes::new() } else { read_content(io, size).await? };
+    let state = state_of(io, &options, &identity, Bitfield::load(usize::from(size.bytes()), &content)).await?;
     write_keys(io, &options, &identity).await?;
-    write_headers(io, pages.size).await?;
+    write_headers(io, size).await?;
     Ok(state)
 }
 
@@ -138,8 +141,9 @@ fn identify(options: &OpenOptions, stored_key: Option<[u8; 32]>) -> Result<Ident
     Ok(identity)
 }
 
-/// A log whose `key` is gone or short is damaged, or was never finished, not absent. Its secret key, if whole, ends with the
-/// public key; else its other files must not be taken for a new feed's. True if the key was found again.
+/// A log whose `key` is gone or short is damaged, or was never finished, not absent. Its secret
+/// key, if whole, ends with the public key; else its other files must not be taken for a new
+/// feed's. True if the key was found again.
 async fn restore_key(io: &Io, options: &OpenOptions, identity: &mut Identity) -> Result<bool, FeedError> {
     if options.key.is_some() {
         return Ok(false);
@@ -188,8 +192,8 @@ async fn read_exact<const N: usize>(io: &Io, file: File) -> Result<Option<[u8; N
     Ok(bytes.and_then(|bytes| <[u8; N]>::try_from(&*bytes).ok()))
 }
 
-/// Checks the three headers and reads the bitfield.
-async fn read_pages(io: &Io, overwrite: bool) -> Result<Pages, FeedError> {
+/// Checks the three headers; gives the size of the bitfield's pages.
+async fn check_headers(io: &Io) -> Result<PageSize, FeedError> {
     let mut size = PageSize::default();
     for expected in headers(size) {
         let head = io.read_up_to(expected.file(), 0, layout::HEADER_LEN).await?;
@@ -198,8 +202,7 @@ async fn read_pages(io: &Io, overwrite: bool) -> Result<Pages, FeedError> {
             size = found;
         }
     }
-    let content = if overwrite { Bytes::new() } else { read_content(io, size).await? };
-    Ok(Pages { size, bitfield: Bitfield::load(usize::from(size.bytes()), &content) })
+    Ok(size)
 }
 
 const fn headers(size: PageSize) -> [Header; 3] {
@@ -222,19 +225,8 @@ async fn read_content(io: &Io, size: PageSize) -> Result<Bytes, FeedError> {
 
 async fn state_of(io: &Io, options: &OpenOptions, identity: &Identity, bitfield: Bitfield) -> Result<State, FeedError> {
     let len = tree::blocks(&bitfield);
-    let mut state = State {
-        key: identity.key,
-        public_key: identity.key.as_ref().map(PublicKey::new),
-        pair: identity.secret_key.as_ref().and_then(KeyPair::from_secret_key),
-        signed: options.live,
-        may_fork: false,
-        roots: Roots::new(Vec::new()),
-        bitfield,
-        nodes: NodeCache::default(),
-        cursor: None,
-        lenience: 0,
-        is_suspect: false,
-    };
+    let pair = identity.secret_key.as_ref().and_then(KeyPair::from_secret_key);
+    let mut state = State::new(identity.key, pair, options.live, bitfield);
     state.settle(io, len, options.hooks.as_ref().is_some_and(|hooks| hooks.verifies)).await?;
     state.may_fork &= !options.force;
     Ok(state)

@@ -1,22 +1,30 @@
 //! Put: blocks and nodes that remotes sent, checked before anything is written.
 //!
-//! A batch shares one draft: what an earlier item proved, a later one may rest on. Then data, tree and signatures are
-//! written as contiguous runs, then the bitfield, then all of it is published at once.
+//! ```text
+//! answer ──► proof holds? ──► owner agrees? ──► draft ──► (after the last answer) committed at once
+//! ```
+//! A batch shares one draft: what an earlier item proved, a later one may rest on. Blocks that
+//! touch are written together. A proof that does not hold is the remote's fault, unless nodes of
+//! ours are rotten: these are forgotten, and the remote is asked again.
+//!
+//! Invariant: nothing is written before its proof ended at a hash that is trusted.
+//! Source: hypercore@9.12.0 index.js `_putBuffer`, `_verifyAndWrite`.
 
 use std::collections::HashSet;
 
 use bytes::Bytes;
 
-use super::nodes::NodeMap;
-use super::{Cursor, Feed, FeedError, State, node_writes, signature_write};
+use super::cache::NodeMap;
+use super::commit::Commit;
+use super::error::FeedError;
+use super::opened::Feed;
+use super::state::{Cursor, State};
 use crate::log::merkle::Roots;
 use crate::log::proof::{self, Claim, Finding, ProofError};
-use crate::log::stage::Stage;
 use crate::math::crypto::{self, Hash, Node, SignatureBytes, leaf_hashes};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
-use crate::store::{File, Write};
 
-/// How often rotten nodes of ours are weeded out for one answer.
+/// How often rotten nodes of ours are forgotten for one answer.
 const MAX_CHANCES: u32 = 3;
 
 /// One `data` message: a block with its proof, or only the proof.
@@ -64,7 +72,8 @@ struct Draft {
     roots: Option<Roots>,
     signed: Option<bool>,
     cursor: Option<Cursor>,
-    repaired: bool,
+    /// Sizes that are on disk were wrong.
+    is_corrected: bool,
 }
 
 impl Feed {
@@ -76,19 +85,20 @@ impl Feed {
         let mut results = Vec::with_capacity(items.len());
         for item in items {
             let hash = item.value.as_ref().and_then(|_| hashes.next());
-            results.push(match self.admit_or_weed(&mut draft, item, hash).await {
+            results.push(match self.admit_or_repair(&mut draft, item, hash).await {
                 Ok(()) => Ok(()),
                 Err(error @ (FeedError::Proof(_) | FeedError::Hook(_))) => Err(self.excused(error)),
                 Err(error @ FeedError::NodeMissing(_)) => Err(error),
                 Err(error) => return Err(error),
             });
         }
-        self.commit(draft, results).await
+        let (arrivals, grown) = self.keep(draft).await?;
+        Ok(PutReport { results, arrivals, grown })
     }
 
-    /// Where nodes of ours do not fit they are forgotten, and the answer gets another chance: the remote does not send twice what
-    /// is in it.
-    async fn admit_or_weed(&self, draft: &mut Draft, item: Put, hash: Option<Hash>) -> Result<(), FeedError> {
+    /// Where nodes of ours do not fit they are forgotten, and the answer gets another chance: the
+    /// remote does not send twice what is in it.
+    async fn admit_or_repair(&self, draft: &mut Draft, item: Put, hash: Option<Hash>) -> Result<(), FeedError> {
         let Put { block, value, nodes, signature, peer } = item;
         let leaf = value.as_ref().zip(hash).map(|(value, hash)| leaf_of(block, value, hash));
         let claim = Claim { block, leaf, nodes, signature };
@@ -96,7 +106,7 @@ impl Feed {
             match self.admit(draft, &claim, value.as_ref(), peer).await {
                 Err(FeedError::NodeMissing(node)) => {
                     self.forget_node(NodeIndex(node));
-                    self.weed(block).await?;
+                    self.check_way(block).await?;
                 }
                 result => return result,
             }
@@ -104,27 +114,24 @@ impl Feed {
         self.admit(draft, &claim, value.as_ref(), peer).await
     }
 
-    async fn commit(&self, mut draft: Draft, results: Vec<Result<(), FeedError>>) -> Result<PutReport, FeedError> {
-        let writes = draft.writes();
-        if !writes.is_empty() {
-            self.io.write_batch(writes).await?;
-        }
-        let stage = {
-            let state = self.state.lock();
-            let mut stage = Stage::new();
-            for arrival in &draft.arrivals {
-                stage.set(&state.bitfield, arrival.block.0, true);
-            }
-            for index in draft.nodes.keys() {
-                stage.set_node(&state.bitfield, *index, true);
-            }
-            stage
+    /// Writes the draft and publishes it; gives the new blocks, and the new length if there is one.
+    async fn keep(&self, mut draft: Draft) -> Result<(Vec<Arrival>, Option<(u64, u64)>), FeedError> {
+        let stage = self.stage(|stage, bitfield| {
+            draft.arrivals.iter().for_each(|arrival| {
+                stage.set(bitfield, arrival.block.0, true);
+            });
+            draft.nodes.keys().for_each(|index| {
+                stage.set_node(bitfield, *index, true);
+            });
+        });
+        let commit = Commit {
+            data: draft.runs(),
+            nodes: draft.nodes.values().copied().collect(),
+            signatures: std::mem::take(&mut draft.signatures),
+            stage,
+            replaces: draft.is_corrected,
         };
-        self.write_pages(&stage).await?;
-        let mut state = self.state.lock();
-        state.bitfield.apply(stage);
-        let (arrivals, grown) = state.publish(draft);
-        Ok(PutReport { results, arrivals, grown })
+        self.commit(commit, |state| state.take_over(draft)).await
     }
 
     /// Checks one claim against what is committed and what the draft already holds.
@@ -163,12 +170,13 @@ impl Feed {
                 None => rest.push(index),
             }
         }
-        let nodes = self.nodes(&self.io, &rest).await?;
+        let nodes = self.nodes(&self.io, &rest, self.version()).await?;
         ours.extend(nodes.into_iter().map(|node| (node.index, node)));
         Ok(ours)
     }
 
-    /// A proof that ended at the roots needs the writer's signature, or, in a static feed, the key itself.
+    /// A proof that ended at the roots needs the writer's signature, or, in a static feed, the key
+    /// itself.
     async fn check_roots(&self, draft: &mut Draft, claim: &Claim, finding: &Finding) -> Result<(), FeedError> {
         let (Some((hash, len)), Some(roots)) = (finding.tree(), &finding.roots) else { return Ok(()) };
         match &claim.signature {
@@ -198,14 +206,15 @@ impl Feed {
         }
     }
 
-    /// Finds where a proven block goes, and corrects sizes that an earlier proof without value could not prove (Q2).
+    /// Finds where a proven block goes, and corrects sizes that an earlier proof without value
+    /// could not prove (Q2).
     async fn place(&self, draft: &mut Draft, leaf: Node, value: Bytes, was_held: bool) -> Result<(), FeedError> {
         let block = BlockIndex(leaf.index.0 / 2);
         if draft.new_blocks.contains(&block.0) || self.has(block) {
             return Ok(());
         }
         if was_held {
-            self.repair(draft, leaf).await?;
+            self.correct_sizes(draft, leaf).await?;
         }
         let offset = match draft.cursor.filter(|cursor| cursor.block == block) {
             Some(cursor) => cursor.offset,
@@ -220,7 +229,8 @@ impl Feed {
         Ok(())
     }
 
-    /// Offset from nodes whose sizes are proven: for the right one of two leaves that is their parent, not the left leaf.
+    /// Offset from nodes whose sizes are proven: for the right one of two leaves that is their
+    /// parent, not the left leaf.
     async fn offset_of(&self, draft: &Draft, leaf: Node) -> Result<u64, FeedError> {
         let block = leaf.index.0 / 2;
         let is_right = block % 2 == 1;
@@ -231,7 +241,7 @@ impl Feed {
         Ok(if is_right { sum.saturating_sub(leaf.size) } else { sum })
     }
 
-    async fn repair(&self, draft: &mut Draft, leaf: Node) -> Result<(), FeedError> {
+    async fn correct_sizes(&self, draft: &mut Draft, leaf: Node) -> Result<(), FeedError> {
         let stored = self.fetch(draft, std::iter::once(leaf.index)).await?;
         if stored.get(&leaf.index).is_some_and(|stored| stored.size == leaf.size) {
             return Ok(());
@@ -243,7 +253,7 @@ impl Feed {
             let size = parent.size.saturating_sub(leaf.size);
             draft.nodes.insert(sibling.index, Node { size, ..*sibling });
         }
-        draft.repaired = true;
+        draft.is_corrected = true;
         Ok(())
     }
 }
@@ -257,22 +267,16 @@ impl Draft {
         self.nodes.contains_key(&index) || state.bitfield.has_node(index)
     }
 
-    /// Data, tree, signatures, in this order; blocks that touch become one write.
-    fn writes(&mut self) -> Vec<Write> {
-        self.data.sort_unstable_by_key(|(offset, _)| *offset);
+    /// Blocks that touch become one run: its offset in bytes, and the blocks.
+    fn runs(&mut self) -> Vec<(u64, Vec<Bytes>)> {
+        let mut data = std::mem::take(&mut self.data);
+        data.sort_unstable_by_key(|(offset, _)| *offset);
         let touch = |a: &(u64, Bytes), b: &(u64, Bytes)| a.0 + u64::try_from(a.1.len()).unwrap_or(0) == b.0;
-        let mut writes: Vec<Write> = self
-            .data
-            .chunk_by(touch)
-            .filter_map(|run| {
-                let (offset, _) = run.first()?;
-                let data = run.iter().map(|(_, value)| value.clone()).collect();
-                Some(Write { file: File::Data, offset: *offset, data })
-            })
-            .collect();
-        writes.extend(node_writes(self.nodes.values().copied().collect()));
-        writes.extend(self.signatures.iter().map(|(last, signature)| signature_write(*last, signature)));
-        writes
+        let run = |run: &[(u64, Bytes)]| {
+            let (offset, _) = run.first()?;
+            Some((*offset, run.iter().map(|(_, value)| value.clone()).collect()))
+        };
+        data.chunk_by(touch).filter_map(run).collect()
     }
 }
 
@@ -286,16 +290,9 @@ impl State {
         }
     }
 
-    /// Version 9 signs hash and length; version 8 signed the hash alone (Q12).
-    pub(super) fn verifies(&self, hash: &Hash, len: u64, signature: &SignatureBytes) -> bool {
-        self.public_key
-            .as_ref()
-            .is_some_and(|key| key.verify(&crypto::signable(hash, len), signature) || key.verify(hash, signature))
-    }
-
-    fn publish(&mut self, draft: Draft) -> (Vec<Arrival>, Option<(u64, u64)>) {
-        draft.nodes.into_values().for_each(|node| self.nodes.insert(node));
-        self.cursor = if draft.repaired { None } else { draft.cursor };
+    /// What the draft changes besides bitfield and nodes.
+    fn take_over(&mut self, draft: Draft) -> (Vec<Arrival>, Option<(u64, u64)>) {
+        self.cursor = if draft.is_corrected { None } else { draft.cursor };
         self.signed = draft.signed.unwrap_or(self.signed);
         let grown = draft.roots.map(|roots| {
             self.roots = roots;

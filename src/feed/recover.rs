@@ -4,23 +4,21 @@
 //! bitfield says len ──► a later signature whose roots verify?   yes: take it, set the bits that its tree proves
 //!                   └─► roots of len signed?                    no: the last shorter length for which they are
 //! ```
-//! The bitfield is a cache of tree and signatures. What a crash cut off before its bits were written comes back; what
-//! cannot be shown is given up. A writer that had to give up a length which it may have announced refuses to append
-//! (`EFORKRISK`): it could sign a second history.
+//! The bitfield is a cache of tree and signatures. What a crash cut off before its bits were
+//! written comes back; what cannot be shown is given up. A writer that had to give up a length
+//! which it may have announced refuses to append (`EFORKRISK`): it could sign a second history.
 
-use bytes::Bytes;
-
-use super::nodes::read_node;
-use super::{FeedError, State, node_writes};
+use super::commit::Commit;
+use super::error::FeedError;
+use super::get::MAX_BLOCK_SIZE;
+use super::records::{self, SIGNATURES_A_READ, decode_signatures, read_node, read_roots, read_signatures};
+use super::state::State;
 use crate::log::merkle::Roots;
 use crate::log::stage::Stage;
 use crate::log::tree;
 use crate::math::crypto::{Node, SignatureBytes, leaf_hash, parent};
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
-use crate::store::{File, Io, Write, layout, record};
-
-/// Signatures looked at in one read.
-const STEP: u64 = 1024;
+use crate::store::{File, Io};
 
 /// What a signature is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +32,8 @@ enum Verdict {
 }
 
 impl State {
-    /// Sets the roots for the longest length that verifies. Where the owner verifies in its own way (`trusts`), a
-    /// signature is enough: it was asked when the signature came.
+    /// Sets the roots for the longest length that verifies. Where the owner verifies in its own way
+    /// (`trusts`), a signature is enough: it was asked when the signature came.
     pub(super) async fn settle(&mut self, io: &Io, len: u64, trusts: bool) -> Result<(), FeedError> {
         let later = self.look_forward(io, len, trusts).await?;
         if later == Verdict::Good {
@@ -49,23 +47,26 @@ impl State {
         Ok(())
     }
 
-    /// A reader takes what it cannot prove as not held, so that it is fetched again. On disk it stays.
+    /// A reader takes what it cannot prove as not held, so that it is fetched again. On disk it
+    /// stays.
     fn forget_unproven(&mut self, len: u64) {
         let proven = self.roots.len();
-        let mut stage = Stage::new();
-        stage.set_range(&self.bitfield, proven, len, false);
-        tree::truncate(&mut stage, &self.bitfield, proven);
-        self.bitfield.apply(stage);
+        self.forget(|stage, bitfield| {
+            stage.set_range(bitfield, proven, len, false);
+            tree::truncate(stage, bitfield, proven);
+        });
     }
 
-    /// Takes the longest log beyond `len` that a signature proves. `Unknown` if there are signatures but no roots.
+    /// Takes the longest log beyond `len` that a signature proves. `Unknown` if there are
+    /// signatures but no roots.
     async fn look_forward(&mut self, io: &Io, len: u64, trusts: bool) -> Result<Verdict, FeedError> {
         let mut verdict = Verdict::Bad;
         let mut is_newest = true;
-        let mut end = signature_count(io).await?;
+        let mut end = records::signature_count(io).await?;
         while end > len {
-            let start = end.saturating_sub(STEP).max(len);
-            for (longer, signature) in signatures(io, start, end).await?.into_iter().rev() {
+            let start = end.saturating_sub(SIGNATURES_A_READ).max(len);
+            let stored = read_signatures(io, start, end).await?;
+            for (longer, signature) in decode_signatures(&stored, start).rev() {
                 let found = match std::mem::take(&mut is_newest) {
                     true => self.accept_or_make(io, longer, Some(signature), trusts).await?,
                     false => self.accept(io, longer, Some(signature), trusts).await?,
@@ -89,14 +90,15 @@ impl State {
         if len == 0 {
             return Ok(true);
         }
-        let signature = read_signature(io, len).await?;
+        let signature = records::read_signature(io, len).await?;
         if self.accept_or_make(io, len, signature, trusts).await? == Verdict::Good {
             return Ok(true);
         }
         let mut end = len.saturating_sub(1);
         while end > 0 {
-            let start = end.saturating_sub(STEP);
-            for (shorter, signature) in signatures(io, start, end).await?.into_iter().rev() {
+            let start = end.saturating_sub(SIGNATURES_A_READ);
+            let stored = read_signatures(io, start, end).await?;
+            for (shorter, signature) in decode_signatures(&stored, start).rev() {
                 if self.accept(io, shorter, Some(signature), trusts).await? == Verdict::Good {
                     return Ok(false);
                 }
@@ -114,14 +116,15 @@ impl State {
         signature: Option<SignatureBytes>,
         trusts: bool,
     ) -> Result<Verdict, FeedError> {
-        Ok(match stored_roots(io, len).await? {
+        Ok(match read_roots(io, len).await? {
             Some(roots) => self.judge(roots, signature.as_ref(), trusts),
             None => Verdict::Unknown,
         })
     }
 
-    /// The same where roots that were lost or rotted may be made anew from what lies below them, if the writer vouches for what
-    /// comes out. That can take a read of the whole tree, so it is for the length that counts, not for every one that is tried.
+    /// The same where roots that were lost or rotted may be made anew from what lies below them, if
+    /// the writer vouches for what comes out. That can take a read of the whole tree, so it is for
+    /// the length that counts, not for every one that is tried.
     async fn accept_or_make(
         &mut self,
         io: &Io,
@@ -135,7 +138,9 @@ impl State {
         }
         match made_roots(io, len).await? {
             Some(roots) if self.judge(Roots::new(roots.clone()), signature.as_ref(), trusts) == Verdict::Good => {
-                io.write_batch(node_writes(roots)).await?;
+                let mut commit = Commit { nodes: roots, ..Commit::default() };
+                commit.write(io).await?;
+                commit.publish(self);
                 Ok(Verdict::Good)
             }
             _ => Ok(verdict),
@@ -149,7 +154,8 @@ impl State {
         let vouched = is_static
             || match signature {
                 Some(signature) => trusts || self.verifies(&roots.hash(), len, signature),
-                // Every node is there and the secret key is ours: the signature can be made again at any time.
+                // Every node is there and the secret key is ours: the signature can be made again
+                // at any time.
                 None => self.pair.is_some(),
             };
         if !vouched {
@@ -177,21 +183,14 @@ impl State {
             if let Some(BlockIndex(block)) = node.index.block() {
                 let is_held = is_data_there(io, &node, offset).await?;
                 stage.set(&self.bitfield, block, is_held);
-            } else if let Some((left, right)) = proven_children(io, &node).await? {
+            } else if let Some((left, right)) = records::proven_children(io, &node).await? {
                 todo.push((right, offset.saturating_add(left.size)));
                 todo.push((left, offset));
             }
         }
-        let write = |(at, page): (u64, &[u8])| Write {
-            file: File::Bitfield,
-            offset: layout::HEADER_END + at,
-            data: vec![Bytes::copy_from_slice(page)],
-        };
-        let writes: Vec<Write> = stage.pages().map(write).collect();
-        if !writes.is_empty() {
-            io.write_batch(writes).await?;
-        }
-        self.bitfield.apply(stage);
+        let mut commit = Commit { stage, ..Commit::default() };
+        commit.write(io).await?;
+        commit.publish(self);
         Ok(())
     }
 
@@ -202,18 +201,8 @@ impl State {
     }
 }
 
-async fn stored_roots(io: &Io, len: u64) -> Result<Option<Roots>, FeedError> {
-    let mut roots = Vec::new();
-    for index in full_roots(len) {
-        match read_node(io, index).await? {
-            Some(node) => roots.push(node),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(Roots::new(roots)))
-}
-
-/// The roots of `len` blocks as they follow from what lies below them; a root that is a leaf is as it is stored.
+/// The roots of `len` blocks as they follow from what lies below them; a root that is a leaf is as
+/// it is stored.
 async fn made_roots(io: &Io, len: u64) -> Result<Option<Vec<Node>>, FeedError> {
     let mut roots = Vec::new();
     for index in full_roots(len) {
@@ -242,17 +231,10 @@ async fn made_node(io: &Io, index: NodeIndex) -> Result<Option<Node>, FeedError>
     Ok(children.first().zip(children.last()).map(|(left, right)| parent(left, right)))
 }
 
-/// The children of a proven node, if they are there and hash to it.
-pub(super) async fn proven_children(io: &Io, node: &Node) -> Result<Option<(Node, Node)>, FeedError> {
-    let (Some(left), Some(right)) = (node.index.left_child(), node.index.right_child()) else { return Ok(None) };
-    let (Some(left), Some(right)) = (read_node(io, left).await?, read_node(io, right).await?) else { return Ok(None) };
-    Ok((parent(&left, &right) == *node).then_some((left, right)))
-}
-
 /// True if the bytes at `offset` are the block of this leaf.
 async fn is_data_there(io: &Io, leaf: &Node, offset: u64) -> Result<bool, FeedError> {
     let size = usize::try_from(leaf.size).unwrap_or(usize::MAX);
-    if size > super::MAX_BLOCK_SIZE {
+    if size > MAX_BLOCK_SIZE {
         return Ok(false);
     }
     if size == 0 {
@@ -260,25 +242,4 @@ async fn is_data_there(io: &Io, leaf: &Node, offset: u64) -> Result<bool, FeedEr
     }
     let data = io.read(File::Data, offset, size).await?;
     Ok(data.is_some_and(|data| leaf_hash(&data) == leaf.hash))
-}
-
-/// How many signatures the file has room for.
-async fn signature_count(io: &Io) -> Result<u64, FeedError> {
-    let len = io.len(File::Signatures).await?.unwrap_or(0);
-    Ok(len.saturating_sub(layout::HEADER_END)
-        / layout::signature_offset(BlockIndex(1)).saturating_sub(layout::HEADER_END))
-}
-
-async fn read_signature(io: &Io, len: u64) -> Result<Option<SignatureBytes>, FeedError> {
-    let offset = layout::signature_offset(BlockIndex(len.saturating_sub(1)));
-    let bytes = io.read(File::Signatures, offset, layout::SIGNATURE_LEN).await?;
-    Ok(bytes.and_then(|bytes| record::decode_signature(&bytes)))
-}
-
-/// The signatures of the lengths `start + 1 ..= end`, with these lengths.
-async fn signatures(io: &Io, start: u64, end: u64) -> Result<Vec<(u64, SignatureBytes)>, FeedError> {
-    let size = usize::try_from(end - start).unwrap_or(0) * layout::SIGNATURE_LEN;
-    let bytes = io.read_up_to(File::Signatures, layout::signature_offset(BlockIndex(start)), size).await?;
-    let found = bytes.chunks_exact(layout::SIGNATURE_LEN).zip(start + 1..=end);
-    Ok(found.filter_map(|(bytes, len)| Some((len, record::decode_signature(bytes)?))).collect())
 }

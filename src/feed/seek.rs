@@ -1,7 +1,20 @@
 //! Seek: which block holds a byte.
+//!
+//! ```text
+//!        7          size 70: byte 45 is in it        left child held?  its size says left or right
+//!    3      11      sizes 40, 30: on to 11 with 5    right child held? the left is what remains
+//!  1   5  9   ?     ...                              neither: add up what is held below, from the left
+//! ```
+//! A byte after the end is the caller's fault. Where the held nodes lead no further the answer is a
+//! range of blocks.
+//!
+//! Invariant: this is the one verb that must look before it steps: one read a level.
+//! Source: hypercore@9.12.0 index.js `seek`, `_seek`.
 
-use super::{Feed, FeedError};
-use crate::math::flat::{NodeIndex, full_roots};
+use super::error::FeedError;
+use super::opened::Feed;
+use super::state::Version;
+use crate::math::flat::NodeIndex;
 use crate::store::Io;
 
 /// How far the held nodes lead.
@@ -32,14 +45,18 @@ struct Spot {
 }
 
 impl Feed {
-    /// Looks for the byte at `bytes` from the start. This verb must look before it steps: one read a level.
+    /// Looks for the byte at `bytes` from the start. `OutOfBounds` if there is none.
     pub async fn seek(&self, io: &Io, bytes: u64) -> Result<Sought, FeedError> {
+        self.steady(|seen| self.seek_at(io, bytes, seen)).await?
+    }
+
+    async fn seek_at(&self, io: &Io, bytes: u64, seen: Version) -> Result<Sought, FeedError> {
         if bytes == self.byte_len() {
             return Ok(Sought::Block { index: self.len(), offset: 0 });
         }
-        let mut spot = self.seek_root(io, bytes).await?;
+        let mut spot = self.seek_root(bytes)?;
         while !spot.node.is_leaf() {
-            match self.seek_down(io, spot).await? {
+            match self.seek_down(io, spot, seen).await? {
                 Some(next) => spot = next,
                 None => break,
             }
@@ -52,10 +69,9 @@ impl Feed {
         })
     }
 
-    async fn seek_root(&self, io: &Io, bytes: u64) -> Result<Spot, FeedError> {
-        let roots: Vec<NodeIndex> = full_roots(self.len()).collect();
+    fn seek_root(&self, bytes: u64) -> Result<Spot, FeedError> {
         let mut offset = bytes;
-        for root in self.nodes(io, &roots).await? {
+        for root in self.state.lock().roots.nodes() {
             if offset < root.size {
                 return Ok(Spot { node: root.index, size: Some(root.size), offset });
             }
@@ -65,27 +81,28 @@ impl Feed {
     }
 
     /// Further down, or None if the held nodes lead no further.
-    async fn seek_down(&self, io: &Io, spot: Spot) -> Result<Option<Spot>, FeedError> {
+    async fn seek_down(&self, io: &Io, spot: Spot, seen: Version) -> Result<Option<Spot>, FeedError> {
         let (Some(left), Some(right)) = (spot.node.left_child(), spot.node.right_child()) else { return Ok(None) };
-        let left_size = self.held_size(io, left).await?;
+        let left_size = self.held_size(io, left, seen).await?;
         let right_size = match (left_size, spot.size) {
             (Some(left), Some(all)) => Some(all.saturating_sub(left)),
-            _ => self.held_size(io, right).await?,
+            _ => self.held_size(io, right, seen).await?,
         };
         let left_size = left_size.or_else(|| Some(spot.size?.saturating_sub(right_size?)));
         match left_size {
             Some(size) if spot.offset < size => Ok(Some(Spot { node: left, size: Some(size), offset: spot.offset })),
             Some(size) => Ok(Some(Spot { node: right, size: right_size, offset: spot.offset - size })),
-            None => self.seek_deep(io, spot, left).await,
+            None => self.seek_deep(io, spot, left, seen).await,
         }
     }
 
-    /// Neither child is held, but nodes further down may be: adds them up from the left as long as they touch.
-    async fn seek_deep(&self, io: &Io, spot: Spot, left: NodeIndex) -> Result<Option<Spot>, FeedError> {
+    /// Neither child is held, but nodes further down may be: adds them up from the left as long as
+    /// they touch.
+    async fn seek_deep(&self, io: &Io, spot: Spot, left: NodeIndex, seen: Version) -> Result<Option<Spot>, FeedError> {
         let mut offset = spot.offset;
         let mut next = Some(left);
         while let Some(top) = next {
-            let Some((node, size)) = self.held_on_left(io, top).await? else { return Ok(None) };
+            let Some((node, size)) = self.held_on_left(io, top, seen).await? else { return Ok(None) };
             if offset < size {
                 return Ok(Some(Spot { node, size: Some(size), offset }));
             }
@@ -96,10 +113,15 @@ impl Feed {
     }
 
     /// The highest held node that begins where `top` begins.
-    async fn held_on_left(&self, io: &Io, top: NodeIndex) -> Result<Option<(NodeIndex, u64)>, FeedError> {
+    async fn held_on_left(
+        &self,
+        io: &Io,
+        top: NodeIndex,
+        seen: Version,
+    ) -> Result<Option<(NodeIndex, u64)>, FeedError> {
         let mut node = Some(top);
         while let Some(index) = node {
-            if let Some(size) = self.held_size(io, index).await? {
+            if let Some(size) = self.held_size(io, index, seen).await? {
                 return Ok(Some((index, size)));
             }
             node = index.left_child();
@@ -107,9 +129,10 @@ impl Feed {
         Ok(None)
     }
 
-    async fn held_size(&self, io: &Io, index: NodeIndex) -> Result<Option<u64>, FeedError> {
+    async fn held_size(&self, io: &Io, index: NodeIndex, seen: Version) -> Result<Option<u64>, FeedError> {
+        io.spend(1)?;
         let is_held = self.state.lock().bitfield.has_node(index);
-        if is_held { Ok(Some(self.node(io, index).await?.size)) } else { Ok(None) }
+        if is_held { Ok(Some(self.node(io, index, seen).await?.size)) } else { Ok(None) }
     }
 }
 

@@ -1,13 +1,27 @@
 //! Serve: the answer to a remote's request.
+//!
+//! ```text
+//! plan_proof  which nodes, whose signature: pure
+//! serve       reads these, and the blocks, of one and the same log
+//! ```
+//! Between the two the log may have become another. What a plan names and is no more makes no
+//! answer, rather than a wrong one. What is damaged here is an error, and for `repair`; the remote
+//! is refused.
+//!
+//! Invariant: no answer mixes nodes, blocks and signatures of two logs: the remote would drop us
+//! for it.
+//! Source: hypercore@9.12.0 lib/replicate.js `_onrequest`, index.js `proof`.
 
 use bytes::Bytes;
 
-use super::{Feed, FeedError};
-use crate::log::merkle::Roots;
+use super::error::FeedError;
+use super::opened::Feed;
+use super::records::read_signature;
+use super::state::Version;
 use crate::log::tree::{self, ProofPlan, RemoteTree};
 use crate::math::crypto::{self, Node, SignatureBytes};
-use crate::math::flat::{BlockIndex, full_roots};
-use crate::store::{File, Io, layout, record};
+use crate::math::flat::BlockIndex;
+use crate::store::Io;
 
 /// The parts of a `data` message.
 #[derive(Clone, Debug)]
@@ -41,12 +55,19 @@ impl Feed {
         tree::proof(&state.bitfield, block.leaf(), digest, hash, remote)
     }
 
-    /// Answers several requests; blocks that touch are read together, and all are hashed together. For each: None if
-    /// the block is not held or no signature can be had.
+    /// Answers several requests; blocks that touch are read together, and all are hashed together.
+    /// For each: None if the block is not held or no signature can be had.
     pub async fn serve(&self, io: &Io, wanted: &[Wanted]) -> Vec<Result<Option<Served>, FeedError>> {
+        match self.steady(|seen| self.serve_at(io, wanted, seen)).await {
+            Ok(answers) => answers,
+            Err(error) => wanted.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn serve_at(&self, io: &Io, wanted: &[Wanted], seen: Version) -> Vec<Result<Option<Served>, FeedError>> {
         let mut answers = Vec::with_capacity(wanted.len());
         for one in wanted {
-            answers.push(self.prove_one(io, one).await);
+            answers.push(self.prove_one(io, one, seen).await);
         }
         let blocks: Vec<BlockIndex> = wanted
             .iter()
@@ -54,7 +75,7 @@ impl Feed {
             .filter(|(one, answer)| !one.hash && matches!(answer, Ok(Some(_))))
             .map(|(one, _)| one.block)
             .collect();
-        let mut values = self.get_many(io, &blocks).await.into_iter();
+        let mut values = self.get_many(io, &blocks, seen).await.into_iter();
         for (_, answer) in wanted.iter().zip(&mut answers).filter(|(one, _)| !one.hash) {
             let Ok(Some(served)) = answer else { continue };
             match values.next() {
@@ -67,10 +88,16 @@ impl Feed {
     }
 
     /// The nodes and the signature of an answer.
-    async fn prove_one(&self, io: &Io, wanted: &Wanted) -> Result<Option<Served>, FeedError> {
-        let nodes = self.nodes(io, &wanted.plan.nodes).await?;
-        let signature = match wanted.plan.verified_by / 2 {
-            len if len > 0 && self.is_signed() => match self.signature(io, len).await? {
+    async fn prove_one(&self, io: &Io, wanted: &Wanted, seen: Version) -> Result<Option<Served>, FeedError> {
+        let ProofPlan { nodes, verified_by } = &wanted.plan;
+        let is_there = self
+            .with_local(|bitfield, len| verified_by / 2 <= len && nodes.iter().all(|node| bitfield.has_node(*node)));
+        if !is_there {
+            return Ok(None);
+        }
+        let nodes = self.nodes(io, nodes, seen).await?;
+        let signature = match verified_by / 2 {
+            len if len > 0 && self.is_signed() => match self.signature(io, len, seen).await? {
                 Some(signature) => Some(signature),
                 None => return Ok(None),
             },
@@ -79,15 +106,14 @@ impl Feed {
         Ok(Some(Served { value: None, nodes, signature }))
     }
 
-    /// The signature over the first `len` blocks. A writer makes one that was never written: the bytes are the same.
-    async fn signature(&self, io: &Io, len: u64) -> Result<Option<SignatureBytes>, FeedError> {
-        let last = BlockIndex(len.saturating_sub(1));
-        let stored = io.read(File::Signatures, layout::signature_offset(last), layout::SIGNATURE_LEN).await?;
-        if let Some(signature) = stored.and_then(|bytes| record::decode_signature(&bytes)) {
+    /// The signature over the first `len` blocks. A writer makes one that was never written: the
+    /// bytes are the same.
+    async fn signature(&self, io: &Io, len: u64, seen: Version) -> Result<Option<SignatureBytes>, FeedError> {
+        if let Some(signature) = read_signature(io, len).await? {
             return Ok(Some(signature));
         }
         let Some(pair) = self.state.lock().pair.clone() else { return Ok(None) };
-        let roots = Roots::new(self.nodes(io, &full_roots(len).collect::<Vec<_>>()).await?);
+        let roots = self.roots_at(io, len, seen).await?;
         Ok(Some(pair.sign(&crypto::signable(&roots.hash(), len))))
     }
 }

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::log::merkle::Roots;
 use crate::log::tree::RemoteTree;
-use crate::math::crypto;
+use crate::math::crypto::{self, KeyPair};
+use crate::math::flat::BlockIndex;
 use crate::store::io::now;
 use crate::store::memory::{Memory, MemoryStorage};
+use crate::store::{File, Io, Write, layout};
 
 fn pair() -> KeyPair {
     KeyPair::from_seed(&[7; 32])
@@ -93,7 +98,7 @@ fn q2_sizes_that_a_proof_without_value_told_falsely_place_nothing() {
 fn q12_a_signature_of_version_8_is_good() {
     let (writer, reader) = (writer(3), opened(false));
     let mut item = answer(&writer, &reader, 1, false);
-    let roots = Roots::new(now(writer.roots_of(3)).unwrap().unwrap());
+    let roots = Roots::new(now(writer.roots_of(writer.io(), 3)).unwrap().unwrap());
     item.signature = Some(pair().sign(&roots.hash()));
     put(&reader, item).unwrap();
     assert_eq!((reader.len(), block(&reader, 1)), (3, block(&writer, 1)));
@@ -123,7 +128,7 @@ fn what_does_not_verify_changes_nothing() {
 #[test]
 fn a_signature_that_was_lost_is_made_again() {
     let writer = writer(6);
-    let all = now(writer.signature_after(0)).unwrap().unwrap();
+    let all = now(writer.signature_after(writer.io(), 0)).unwrap().unwrap();
     assert_eq!(all.0, 5);
     let zeros = Write {
         file: File::Signatures,
@@ -133,6 +138,6 @@ fn a_signature_that_was_lost_is_made_again() {
     now(writer.io().write_batch(vec![zeros])).unwrap().unwrap();
     let reader = opened(false);
     assert_eq!(answer(&writer, &reader, 0, false).signature, Some(all.1));
-    let hash = crypto::tree_hash(&now(writer.roots_of(6)).unwrap().unwrap());
+    let hash = crypto::tree_hash(&now(writer.roots_of(writer.io(), 6)).unwrap().unwrap());
     assert!(pair().sign(&crypto::signable(&hash, 6)) == all.1);
 }

@@ -4,16 +4,17 @@
 //! page   | data 1024 B        | tree 2048 B         | index, the rest        |     3584 or 3328 B a page
 //!          8192 blocks          16384 nodes           4 blocks a bit, and up
 //! ```
-//! Bit i of a region lies in page i / bits a page, most significant bit first. The index is kept by `stage`, because
-//! stock reads it to skip ahead. Any content can be loaded: a file can be wrong, but it cannot do harm here.
-//! Stock's pager puts page 32,768 over page 0; ours does not, so that logs over 268 million blocks differ there.
+//! Bit i of a region lies in page i / bits a page, most significant bit first. The index is kept by
+//! `stage`, because stock reads it to skip ahead. Any content can be loaded: a file can be wrong,
+//! but it cannot do harm here. Stock's pager puts page 32,768 over page 0; ours does not, so that
+//! logs over 268 million blocks differ there.
 //!
-//! Invariant: no page in `far` lies before the end of `near`; a page costs memory only if it has a bit, and is not all ones.
+//! Invariant: no page in `far` lies before the end of `near`; a page costs memory only if it has a
+//! bit, and is not all ones.
 //! Source: hypercore@9.12.0 lib/bitfield.js, sparse-bitfield@3.0.3, memory-pager@1.5.0.
 
 use std::collections::BTreeMap;
 
-pub use super::stage::Stage;
 use crate::math::flat::NodeIndex;
 use crate::math::rle;
 
@@ -49,19 +50,13 @@ enum Slot {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lens {
     pub pages: u64,
-    pub data: u64,
     pub tree: u64,
     pub index: u64,
 }
 
 impl Lens {
     pub fn max(self, other: Self) -> Self {
-        Self {
-            pages: self.pages.max(other.pages),
-            data: self.data.max(other.data),
-            tree: self.tree.max(other.tree),
-            index: self.index.max(other.index),
-        }
+        Self { pages: self.pages.max(other.pages), tree: self.tree.max(other.tree), index: self.index.max(other.index) }
     }
 }
 
@@ -98,7 +93,8 @@ impl Bitfield {
         Self { page_size, index, near: Vec::new(), far: BTreeMap::new(), ones, lens: Lens::default() }
     }
 
-    /// A bitfield from the content of its file, without the header. A last page that is cut off counts as zeros there.
+    /// A bitfield from the content of its file, without the header. A last page that is cut off
+    /// counts as zeros there.
     pub fn load(page_size: usize, content: &[u8]) -> Self {
         let mut bitfield = Self::new(page_size);
         for (index, page) in (0..).zip(content.chunks(page_size.max(1))) {
@@ -109,7 +105,7 @@ impl Bitfield {
         }
         let pages = bitfield.lens.pages;
         let index = bitfield.index.map_or(0, |index| index.bytes(pages));
-        bitfield.lens = Lens { pages, data: DATA.bytes(pages), tree: TREE.bytes(pages), index };
+        bitfield.lens = Lens { pages, tree: TREE.bytes(pages), index };
         bitfield
     }
 
@@ -128,12 +124,8 @@ impl Bitfield {
         self.bit(TREE, node.0)
     }
 
-    /// The bits that stock believes its data to have: up to the last byte that ever changed, or whole pages when loaded.
-    pub fn bits_len(&self) -> u64 {
-        self.lens.data.saturating_mul(8)
-    }
-
-    /// The same for the tree; a digest depends on it.
+    /// The nodes that stock believes its tree to have: up to the last byte that ever changed, or
+    /// whole pages when loaded. A digest depends on it.
     pub fn tree_len(&self) -> u64 {
         self.lens.tree.saturating_mul(8)
     }
@@ -151,6 +143,20 @@ impl Bitfield {
         })
     }
 
+    /// The last block of `start..end` that we hold.
+    pub fn prev_set(&self, start: u64, end: u64) -> Option<u64> {
+        self.data_pages(start, end).rev().find_map(|page| {
+            let bit = find_bit_before(page.words, page.to).filter(|&bit| bit >= page.from)?;
+            Some(page.first + widen(bit))
+        })
+    }
+
+    /// How many of the pages that meet `start..end` cost something to go through, counted up to
+    /// `most`.
+    pub fn pages_between(&self, start: u64, end: u64, most: usize) -> usize {
+        self.pages(start / PAGE_BLOCKS, end.div_ceil(PAGE_BLOCKS)).take(most).count()
+    }
+
     /// The first block of `start..end` that we lack.
     pub fn next_unset(&self, start: u64, end: u64) -> Option<u64> {
         let mut next = start;
@@ -166,8 +172,8 @@ impl Bitfield {
         Some(next).filter(|&next| next < end)
     }
 
-    /// The run-length encoded bits of `start..start + len`, both multiples of 8192, as the answer to a want.
-    /// As in stock, `0, 0` asks for everything (Q9).
+    /// The run-length encoded bits of `start..start + len`, both multiples of 8192, as the answer
+    /// to a want. As in stock, `0, 0` asks for everything (Q9).
     pub fn compress(&self, start: u64, len: u64) -> Vec<u8> {
         let end = if start == 0 && len == 0 { u64::MAX } else { start.saturating_add(len) };
         let mut encoder = rle::Encoder::default();
@@ -180,17 +186,8 @@ impl Bitfield {
         encoder.finish()
     }
 
-    /// Takes over what was staged. `stage` must have been made over this bitfield, unchanged since.
-    pub fn apply(&mut self, stage: Stage) {
-        let (pages, lens) = stage.into_parts();
-        for (index, page) in pages {
-            self.put(index, page);
-        }
-        self.lens = self.lens.max(lens);
-    }
-
     /// The pages that meet `start..end` and have a bit, cut to their data bits.
-    pub(super) fn data_pages(&self, start: u64, end: u64) -> impl Iterator<Item = DataPage<'_>> {
+    fn data_pages(&self, start: u64, end: u64) -> impl DoubleEndedIterator<Item = DataPage<'_>> {
         let last = end.div_ceil(PAGE_BLOCKS);
         self.pages(start / PAGE_BLOCKS, last).filter_map(move |(index, page)| {
             let first = index * PAGE_BLOCKS;
@@ -203,6 +200,11 @@ impl Bitfield {
 
     pub(super) fn lens(&self) -> Lens {
         self.lens
+    }
+
+    /// The regions reach at least this far.
+    pub(super) fn extend(&mut self, lens: Lens) {
+        self.lens = self.lens.max(lens);
     }
 
     pub(super) fn index_region(&self) -> Option<Region> {
@@ -228,9 +230,11 @@ impl Bitfield {
     }
 
     /// The pages of `first..end` that have a bit.
-    fn pages(&self, first: u64, end: u64) -> impl Iterator<Item = (u64, &[u8])> {
+    fn pages(&self, first: u64, end: u64) -> impl DoubleEndedIterator<Item = (u64, &[u8])> {
         let end = end.max(first);
-        let near = (first..end).zip(self.near.iter().skip(narrow(first)));
+        let near_end = narrow(end).min(self.near.len());
+        let near = self.near.get(narrow(first)..near_end).unwrap_or_default();
+        let near = near.iter().enumerate().map(move |(at, slot)| (first + widen(at), slot));
         let far = self.far.range(first..end).map(|(&index, slot)| (index, slot));
         near.chain(far).filter_map(|(index, slot)| Some((index, self.bytes_of(slot)?)))
     }
@@ -241,7 +245,8 @@ impl Bitfield {
         byte.is_some_and(|byte| byte & (128 >> (bit % 8)) != 0)
     }
 
-    fn put(&mut self, index: u64, bytes: Box<[u8]>) {
+    /// Takes over a page.
+    pub(super) fn put(&mut self, index: u64, bytes: Box<[u8]>) {
         let slot = match bytes.first() {
             Some(0) if bytes.iter().all(|&byte| byte == 0) => Slot::Zeros,
             Some(255) if bytes == self.ones => Slot::Ones,
@@ -271,12 +276,12 @@ impl Bitfield {
 }
 
 /// The data bits of a page: words in file order, of which bits `from..to` are asked for.
-pub(super) struct DataPage<'a> {
+struct DataPage<'a> {
     /// Block of the first bit.
-    pub first: u64,
-    pub words: &'a [[u8; 8]],
-    pub from: usize,
-    pub to: usize,
+    first: u64,
+    words: &'a [[u8; 8]],
+    from: usize,
+    to: usize,
 }
 
 /// First bit at or after `from` that is one, after all bits were flipped with `flip`.
@@ -286,6 +291,16 @@ pub(super) fn find_bit(words: &[[u8; 8]], from: usize, flip: u64) -> Option<usiz
         match (u64::from_be_bytes(*word) ^ flip) & mask {
             0 => None,
             hits => Some(at * 64 + narrow(u64::from(hits.leading_zeros()))),
+        }
+    })
+}
+
+/// Last bit before `to` that is one.
+fn find_bit_before(words: &[[u8; 8]], to: usize) -> Option<usize> {
+    words.iter().enumerate().take(to.div_ceil(64)).rev().find_map(|(at, word)| {
+        match u64::from_be_bytes(*word) & range_mask(at, 0, to) {
+            0 => None,
+            hits => Some(at * 64 + 63 - narrow(u64::from(hits.trailing_zeros()))),
         }
     })
 }
@@ -309,13 +324,14 @@ pub(super) fn narrow(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
-fn widen(value: usize) -> u64 {
+pub(super) fn widen(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::stage::Stage;
     use proptest::prelude::*;
 
     fn of(bits: &[bool]) -> Bitfield {
@@ -337,6 +353,8 @@ mod tests {
             assert!(base.get(block) && !base.get(block - 1) && !base.get(0));
             assert!(base.near.len() + base.far.len() < 64);
             assert_eq!(base.next_set(0, u64::MAX), Some(block));
+            assert_eq!(base.prev_set(0, u64::MAX), Some(block));
+            assert_eq!(base.prev_set(0, block), None);
             assert_eq!(base.next_unset(block, u64::MAX), Some(block + 1));
             assert_eq!(base.count(0, u64::MAX), 1);
             assert!(base.compress(0, 0).len() < 32);
@@ -377,6 +395,7 @@ mod tests {
             let end = start + len;
             let held = |block: &u64| bits.get(usize::try_from(*block).unwrap()).copied().unwrap_or(false);
             prop_assert_eq!(base.next_set(start, end), (start..end).find(held));
+            prop_assert_eq!(base.prev_set(start, end), (start..end).rev().find(held));
             prop_assert_eq!(base.next_unset(start, end), (start..end).find(|block| !held(block)));
             prop_assert_eq!(base.count(start, end), (start..end).map(|block| u64::from(held(&block))).sum::<u64>());
             prop_assert_eq!(base.get(start), held(&start));

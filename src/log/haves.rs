@@ -1,4 +1,4 @@
-//! Haves: the blocks that a remote says it has and that we lack.
+//! Haves: a set of blocks that somebody else decides on, such as those that a remote says it has.
 //!
 //! ```text
 //! pages    | full | full | full | some |  -   | full |  ...       32768 blocks a page
@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::bitfield::{Bitfield, find_bit, narrow, range_mask};
+use super::bitfield::{find_bit, narrow, range_mask};
 use crate::math::rle::{self, RleError, Run};
 
 /// Blocks of a page.
@@ -54,7 +54,7 @@ impl Haves {
         self.set_range(block, block.saturating_add(1), true);
     }
 
-    /// The remote lacks this block, or we have it.
+    /// The remote lacks this block.
     pub fn remove(&mut self, block: u64) {
         self.set_range(block, block.saturating_add(1), false);
     }
@@ -64,7 +64,7 @@ impl Haves {
         self.set_range(start, end, true);
     }
 
-    /// The remote lacks the blocks `start..end`, or we have them.
+    /// The remote lacks the blocks `start..end`.
     pub fn remove_range(&mut self, start: u64, end: u64) {
         self.set_range(start, end, false);
     }
@@ -98,23 +98,6 @@ impl Haves {
         Ok(next - start)
     }
 
-    /// Removes those of `start..end` that we hold ourselves. Costs as much as our bitfield is large, however long the range.
-    pub fn subtract(&mut self, local: &Bitfield, start: u64, end: u64) {
-        for held in local.data_pages(start, end) {
-            let (page, offset) = (held.first / PAGE, narrow(held.first % PAGE));
-            if !self.has_page(page) {
-                continue;
-            }
-            self.edit(page, |bitmap| {
-                let words = bitmap.words.iter_mut().skip(offset / 64).zip(held.words);
-                for (at, (word, local)) in words.enumerate() {
-                    let local = u64::from_be_bytes(*local) & range_mask(at, held.from, held.to);
-                    *word = (u64::from_be_bytes(*word) & !local).to_be_bytes();
-                }
-            });
-        }
-    }
-
     /// True if the remote has this block.
     pub fn get(&self, block: u64) -> bool {
         let page = block / PAGE;
@@ -135,6 +118,32 @@ impl Haves {
         });
         let run = self.runs.range(page..).next().map(|(&first, _)| first * PAGE);
         bitmap.into_iter().chain(run).min()
+    }
+
+    /// The first block at or after `start` that the remote lacks.
+    pub fn next_absent(&self, start: u64) -> u64 {
+        let mut at = start;
+        loop {
+            let page = at / PAGE;
+            if let Some(run) = self.run_of(page) {
+                match run.end.checked_mul(PAGE) {
+                    Some(end) => at = end,
+                    None => return u64::MAX,
+                }
+            } else if let Some(bitmap) = self.bitmaps.get(&page) {
+                match find_bit(&bitmap.words, narrow(at % PAGE), u64::MAX) {
+                    Some(bit) => return page * PAGE + u64::try_from(bit).unwrap_or(0),
+                    None => at = (page + 1) * PAGE,
+                }
+            } else {
+                return at;
+            }
+        }
+    }
+
+    /// True if the remote has nothing.
+    pub fn is_empty(&self) -> bool {
+        self.bitmaps.is_empty() && self.runs.is_empty()
     }
 
     /// The last block that the remote has.
@@ -347,17 +356,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::log::bitfield::Stage;
     use proptest::prelude::*;
-
-    fn holding(ranges: &[(u64, u64)]) -> Bitfield {
-        let (mut local, mut stage) = (Bitfield::new(3584), Stage::new());
-        for &(start, len) in ranges {
-            stage.set_range(&local, start, start + len, true);
-        }
-        local.apply(stage);
-        local
-    }
 
     #[test]
     fn endless_ranges_are_instant() {
@@ -365,7 +364,7 @@ mod tests {
         haves.insert_range(5, 1 << 53);
         haves.remove_range(1 << 40, u64::MAX);
         haves.insert_range(1 << 52, u64::MAX);
-        haves.subtract(&holding(&[(0, 100_000)]), 0, u64::MAX);
+        haves.remove_range(0, 100_000);
         assert_eq!((haves.next(0), haves.next(1 << 40)), (Some(100_000), Some(1 << 52)));
         haves.remove_range(1 << 40, u64::MAX);
         assert_eq!((haves.last(), haves.next(1 << 40)), (Some((1 << 40) - 1), None));
@@ -413,7 +412,6 @@ mod tests {
     enum Change {
         Range(u64, u64, bool),
         Bits(u64, Vec<(u8, usize)>),
-        Subtract(Vec<(u64, u64)>, u64, u64),
     }
 
     fn change() -> impl Strategy<Value = Change> {
@@ -422,8 +420,6 @@ mod tests {
         prop_oneof![
             (place(), place(), any::<bool>()).prop_map(|(start, end, held)| Change::Range(start, end, held)),
             (place(), bits).prop_map(|(start, bits)| Change::Bits(start / 8 * 8, bits)),
-            (prop::collection::vec((place(), 0..40_000u64), 0..4), place(), place())
-                .prop_map(|(held, start, end)| Change::Subtract(held, start, end)),
         ]
     }
 
@@ -444,11 +440,6 @@ mod tests {
                 let held = |block: &u64| bytes[narrow((block - start) / 8)] & (128 >> (block % 8)) != 0;
                 naive.extend((*start..end).filter(held));
             }
-            Change::Subtract(held, start, end) => {
-                let local = holding(held);
-                haves.subtract(&local, *start, *end);
-                naive.retain(|block| !((start..end).contains(&block) && local.get(*block)));
-            }
         }
     }
 
@@ -463,9 +454,11 @@ mod tests {
                 prop_assert!(haves.bitmaps.iter().all(|(page, map)| matches!(map.sum(), Sum::Some) && haves.run_of(*page).is_none()));
             }
             prop_assert_eq!(haves.last(), naive.last().copied());
+            prop_assert_eq!(haves.is_empty(), naive.is_empty());
             for start in starts {
                 prop_assert_eq!(haves.next(start), naive.range(start..).next().copied());
                 prop_assert_eq!(haves.get(start), naive.contains(&start));
+                prop_assert_eq!(haves.next_absent(start), (start..).find(|block| !naive.contains(block)).unwrap());
             }
         }
     }

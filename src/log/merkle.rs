@@ -5,8 +5,8 @@
 //!           0   2   4          =>       1       5
 //! roots     1, 4                      0   2   4   6   8        new: 5 6 3 8, roots 3, 8
 //! ```
-//! A level has the nodes from `len >> depth` on that were not complete before; its first may need an old root as its
-//! left half. Nothing fails: sizes are sums of what is in memory.
+//! A level has the nodes from `len >> depth` on that were not complete before; its first may need
+//! an old root as its left half. Nothing fails: sizes are sums of what is in memory.
 //!
 //! Invariant: `Roots` are the full roots of their length, from left to right.
 //! Source: merkle-tree-stream@4.0.0 generator.js, hypercore@9.12.0 index.js `_append`.
@@ -113,7 +113,8 @@ fn leaves(len: u64, blocks: &[&[u8]]) -> Vec<Node> {
     leaves
 }
 
-/// The parents of neighbours of one depth, the first of which is a left child; a last one without sibling waits.
+/// The parents of neighbours of one depth, the first of which is a left child; a last one without
+/// sibling waits.
 fn parents(children: &[Node]) -> Vec<Node> {
     let (pairs, _) = children.as_chunks::<2>();
     if pairs.len() < BATCH {
@@ -170,7 +171,8 @@ mod tests {
         (Roots::new(nodes), new)
     }
 
-    /// Made with merkle-tree-stream@4.0.0 and hypercore-crypto@2.3.2: 1,000 blocks, block i is i % 50 times the byte i.
+    /// Made with merkle-tree-stream@4.0.0 and hypercore-crypto@2.3.2: 1,000 blocks, block i is i %
+    /// 50 times the byte i.
     #[test]
     fn agrees_with_stock() {
         let blocks: Vec<Vec<u8>> = (0..1000usize).map(|i| vec![i.to_le_bytes()[0]; i % 50]).collect();

@@ -6,11 +6,13 @@
 //!   1   5  9  13        or until the roots: then the roots' hash must carry the writer's signature.
 //!  0 2 4 6
 //! ```
-//! In two steps: [`plan`] says which nodes of ours are needed, [`finish`] climbs. A proof that does not add up is the
-//! remote's fault. What a remote tells about sizes is believed only where a hash covers it: with the value in hand all
-//! sizes follow; without it the split between the two leaves at the bottom stays open (Q2).
+//! In two steps: [`plan`] says which nodes of ours are needed, [`finish`] climbs. A proof that does
+//! not add up is the remote's fault. What a remote tells about sizes is believed only where a hash
+//! covers it: with the value in hand all sizes follow; without it the split between the two leaves
+//! at the bottom stays open (Q2).
 //!
-//! Invariant: every node that [`finish`] gives back is under a hash that is trusted or about to be checked.
+//! Invariant: every node that [`finish`] gives back is under a hash that is trusted or about to be
+//! checked.
 //! Source: hypercore@9.12.0 index.js `_putBuffer`, `_verifyAndWrite`, `_verifyRootsAndWrite`.
 
 use crate::math::crypto::{self, Hash, Node, SignatureBytes};
@@ -97,11 +99,6 @@ impl Plan {
         });
         self.trusted.into_iter().chain(siblings).chain(roots)
     }
-
-    /// True if nothing but a signature can make this proof good.
-    pub fn reaches_roots(&self) -> bool {
-        self.roots.is_some()
-    }
 }
 
 /// What a proof shows, if the caller finds `roots` signed.
@@ -122,7 +119,8 @@ impl Finding {
     }
 }
 
-/// Lays out the climb. `held` says which nodes are ours; the nodes themselves are not looked at yet.
+/// Lays out the climb. `held` says which nodes are ours; the nodes themselves are not looked at
+/// yet.
 pub fn plan(claim: &Claim, held: impl Fn(NodeIndex) -> bool) -> Result<Plan, ProofError> {
     if claim.nodes.len() > MAX_NODES {
         return Err(ProofError::Malformed);
@@ -151,7 +149,8 @@ pub fn plan(claim: &Claim, held: impl Fn(NodeIndex) -> bool) -> Result<Plan, Pro
     Ok(Plan { trusted: None, steps, roots: Some(roots) })
 }
 
-/// The roots of the log that a proof ending at `top` speaks of: `top` itself, the proof's last nodes, and ours.
+/// The roots of the log that a proof ending at `top` speaks of: `top` itself, the proof's last
+/// nodes, and ours.
 fn plan_roots(top: NodeIndex, rest: Vec<Node>, held: impl Fn(NodeIndex) -> bool) -> Result<RootsPlan, ProofError> {
     let last = rest.last().map_or(top, |node| node.index);
     let len = top.right_span().max(last.right_span()).0 / 2 + 1;
@@ -267,7 +266,7 @@ mod tests {
             for block in 0..len {
                 let claim = claim(&tree, len, block);
                 let plan = plan(&claim, |_| false).unwrap();
-                assert!(plan.reaches_roots() && plan.needs().count() == 0);
+                assert!(plan.roots.is_some() && plan.needs().count() == 0);
                 let finding = finish(&plan, &claim, |_| None).unwrap();
                 assert_eq!(finding.tree(), Some((crypto::tree_hash(&roots), len)));
                 assert!(finding.nodes.iter().all(|node| tree[&node.index] == *node));

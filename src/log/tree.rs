@@ -12,10 +12,12 @@
 
 use std::collections::BTreeMap;
 
-use super::bitfield::{Bitfield, Stage};
+use super::bitfield::Bitfield;
+use super::stage::Stage;
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
 
-/// Nodes below 2^54 lie at depth 54 or less; their siblings and parents still fit 64 bits up to here.
+/// Nodes below 2^54 lie at depth 54 or less; their siblings and parents still fit 64 bits up to
+/// here.
 const TOP_DEPTH: u32 = 58;
 
 /// A set of nodes.
@@ -55,7 +57,8 @@ pub fn digest(set: &impl NodeSet, block: BlockIndex) -> u64 {
     let mut digest = 0u64;
     let mut next = leaf.sibling();
     let len = set.tree_len().max(next.0 + 2);
-    // The bound is the length of the bitfield, not of the log: a digest can have bits above the roots (Q7).
+    // The bound is the length of the bitfield, not of the log: a digest can have bits above the
+    // roots (Q7).
     while next.depth() < TOP_DEPTH && (next.right_span().0 < len || next.parent().left_span().0 > 0) {
         let bit = 2 << next.depth();
         if set.has_node(next) {
@@ -83,8 +86,8 @@ pub fn blocks(set: &impl NodeSet) -> u64 {
     verified_by(set, top) / 2
 }
 
-/// Twice the length in blocks of the log that proves this node: its last root is the last node on the way right and down.
-/// 0 if the node is not in the set.
+/// Twice the length in blocks of the log that proves this node: its last root is the last node on
+/// the way right and down. 0 if the node is not in the set.
 pub fn verified_by(set: &impl NodeSet, node: NodeIndex) -> u64 {
     if !set.has_node(node) {
         return 0;
@@ -95,7 +98,8 @@ pub fn verified_by(set: &impl NodeSet, node: NodeIndex) -> u64 {
     }
     let mut depth = top.depth();
     while depth > 0 {
-        // The subtree to the right at this depth, and down its left side to the first node that we hold.
+        // The subtree to the right at this depth, and down its left side to the first node that we
+        // hold.
         let mut child = NodeIndex::at(depth, top.offset() + 1);
         loop {
             child = child.left_child().unwrap_or(child);
@@ -107,21 +111,6 @@ pub fn verified_by(set: &impl NodeSet, node: NodeIndex) -> u64 {
         top = child;
     }
     if set.has_node(top) { top.0 + 2 } else { top.0 }
-}
-
-/// Adds a node and every parent whose children are both there; false if it was there already.
-pub fn set_with_parents(stage: &mut Stage, base: &Bitfield, node: NodeIndex) -> bool {
-    if !stage.set_node(base, node, true) {
-        return false;
-    }
-    let mut node = node;
-    while node.depth() < TOP_DEPTH && stage.has_node(base, node.sibling()) {
-        node = node.parent();
-        if !stage.set_node(base, node, true) {
-            break;
-        }
-    }
-    true
 }
 
 /// Forgets the nodes that a log of `len` blocks does not have.
@@ -140,8 +129,8 @@ pub fn truncate(stage: &mut Stage, base: &Bitfield, len: u64) {
 /// Nodes that a page of a `RemoteTree` tells of.
 const PAGE_NODES: u64 = 4096;
 
-/// The nodes that a peer told us it holds. Only nodes that we hold get in through `proof`, so that it needs no more
-/// pages than they fill.
+/// The nodes that a peer told us it holds. Only nodes that we hold get in through `proof`, so that
+/// it needs no more pages than they fill.
 #[derive(Default)]
 pub struct RemoteTree {
     pages: BTreeMap<u64, Box<[u64; 64]>>,
@@ -187,12 +176,13 @@ fn place(node: NodeIndex) -> (u64, usize, u64) {
 pub struct ProofPlan {
     /// At most 106.
     pub nodes: Vec<NodeIndex>,
-    /// Twice the length in blocks whose signature goes along; 0 for none, because the peer holds a proven node above.
+    /// Twice the length in blocks whose signature goes along; 0 for none, because the peer holds a
+    /// proven node above.
     pub verified_by: u64,
 }
 
-/// Plans the proof of `node` for a peer with this `digest`; None if we do not hold the node. With `hash` the node
-/// itself is sent too. What the digest tells is added to `remote`.
+/// Plans the proof of `node` for a peer with this `digest`; None if we do not hold the node. With
+/// `hash` the node itself is sent too. What the digest tells is added to `remote`.
 pub fn proof(
     set: &impl NodeSet,
     node: NodeIndex,
@@ -260,6 +250,14 @@ mod tests {
     use hex_literal::hex;
     use proptest::prelude::*;
 
+    /// Adds a node and every parent whose children are both there.
+    fn set_with_parents(stage: &mut Stage, base: &Bitfield, node: NodeIndex) {
+        let mut next = node;
+        while stage.set_node(base, next, true) && next.depth() < TOP_DEPTH && stage.has_node(base, next.sibling()) {
+            next = next.parent();
+        }
+    }
+
     fn sparse(seed: &mut u32, case: u32) -> Bitfield {
         let mut base = Bitfield::new(3584);
         let mut stage = Stage::new();
@@ -280,7 +278,8 @@ mod tests {
         base
     }
 
-    /// 300 random trees, 30 questions each, all answers hashed. Made with hypercore@9.12.0 lib/tree-index.js.
+    /// 300 random trees, 30 questions each, all answers hashed. Made with hypercore@9.12.0
+    /// lib/tree-index.js.
     #[test]
     fn agrees_with_stock() {
         let (mut seed, mut answers) = (7, Vec::<u64>::new());

@@ -6,7 +6,8 @@
 //! roots  = H(02 | for each root: hash | u64be index | u64be size)
 //! signed = roots | u64be length in blocks             40 bytes, Ed25519
 //! ```
-//! Nothing here fails but the checks, which answer with a bool; keys of the wrong shape cannot be passed in.
+//! Nothing here fails but the checks, which answer with a bool; keys of the wrong shape cannot be
+//! passed in.
 //!
 //! Source: hypercore-crypto@2.3.2 index.js.
 
@@ -109,7 +110,8 @@ pub fn discovery_key(key: &[u8]) -> Hash {
     finish(params.to_state().update(b"hypercore"))
 }
 
-/// The proof, bound to one connection, of knowing a feed's key. `tx` and `rx` are the prover's split keys.
+/// The proof, bound to one connection, of knowing a feed's key. `tx` and `rx` are the prover's
+/// split keys.
 pub fn capability(key: &[u8; 32], tx: &Hash, rx: &Hash) -> Hash {
     let mut params = params();
     params.key(rx);
@@ -126,7 +128,8 @@ pub fn hash(data: &[u8]) -> Hash {
     finish(params().to_state().update(data))
 }
 
-/// An Ed25519 key pair, its halves as stock stores them: public key 32 bytes, secret key 64 (seed, then public key).
+/// An Ed25519 key pair, its halves as stock stores them: public key 32 bytes, secret key 64 (seed,
+/// then public key).
 #[derive(Clone)]
 pub struct KeyPair {
     signing: SigningKey,
@@ -178,7 +181,8 @@ impl PublicKey {
         Self { verifying: VerifyingKey::from_bytes(key).ok() }
     }
 
-    /// True if `signature` of `message` was made with this key. Small-order keys are refused, as libsodium does.
+    /// True if `signature` of `message` was made with this key. Small-order keys are refused, as
+    /// libsodium does.
     pub fn verify(&self, message: &[u8], signature: &SignatureBytes) -> bool {
         let signature = Signature::from_bytes(signature);
         self.verifying.is_some_and(|key| key.verify_strict(message, &signature).is_ok())
@@ -194,7 +198,8 @@ mod tests {
         Node { index: NodeIndex(block * 2), hash: leaf_hash(data), size: len_u64(data) }
     }
 
-    /// Made with hypercore-crypto@2.3.2: data('hello'), data('world'), parent, tree, signature with an all-7 seed.
+    /// Made with hypercore-crypto@2.3.2: data('hello'), data('world'), parent, tree, signature with
+    /// an all-7 seed.
     #[test]
     fn agrees_with_stock() {
         let (hello, world) = (leaf(0, b"hello"), leaf(1, b"world"));

@@ -5,8 +5,9 @@
 //! depth 1    1       5
 //! depth 0  0   2   4   6      node indexes; leaf of block i is 2i
 //! ```
-//! A node at depth d and offset o has index `o * 2^(d+1) + 2^d - 1`. Everything here is arithmetic and cannot fail:
-//! indexes come from blocks below 2^53, so that no intermediate value leaves 64 bits.
+//! A node at depth d and offset o has index `o * 2^(d+1) + 2^d - 1`. Everything here is arithmetic
+//! and cannot fail: indexes come from blocks below 2^53, so that no intermediate value leaves 64
+//! bits.
 //!
 //! Source: flat-tree@1.13.0 index.js.
 

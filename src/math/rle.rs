@@ -4,10 +4,11 @@
 //! fill     varint  bytes << 2 | ones << 1 | 1
 //! literal  varint  bytes << 1             | that many bytes, as they are
 //! ```
-//! Lengths count bytes, 8 bits each. Zero bytes at the end are not sent. A run is written as a fill only where that
-//! saves bytes. Bytes that do not decode are the sender's fault.
+//! Lengths count bytes, 8 bits each. Zero bytes at the end are not sent. A run is written as a fill
+//! only where that saves bytes. Bytes that do not decode are the sender's fault.
 //!
-//! Invariant: decoding allocates nothing; it borrows from the input and says lengths instead of obeying them.
+//! Invariant: decoding allocates nothing; it borrows from the input and says lengths instead of
+//! obeying them.
 //! Source: bitfield-rle@2.2.1 index.js.
 
 use super::flat::MAX_SAFE_INTEGER;

@@ -1,4 +1,5 @@
-//! Varints: unsigned integers, 7 bits a byte, least significant first; the high bit says that more follow.
+//! Varints: unsigned integers, 7 bits a byte, least significant first; the high bit says that more
+//! follow.
 //!
 //! At most 8 bytes and at most 2^53 - 1, as in stock; anything beyond is the sender's fault.
 //!

@@ -7,28 +7,23 @@ use napi::bindgen_prelude::{Array, Buffer, Either, External, Uint8ArraySlice, Un
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use super::convert::{buffer_or_flag, maybe_array, maybe_number, number};
+use super::border::hears;
+use super::convert::{maybe_array, maybe_number, number, op_id, peer_id};
+use super::event::numbers_of;
+use super::handles::{EngineRef, FeedRef, MemoryRef};
+use super::send::buffer_or_flag;
 use super::storages::rest_on;
-use super::{EngineRef, MemoryRef};
-use crate::engine::{Failure, FeedHandle, FeedOptions, Got, Place, dice};
+use crate::engine::{Failure, FeedHandle, FeedId, FeedOptions, FromPeer, Got, Input, Place, Seek, Verb, dice};
 use crate::feed::OpenOptions;
 use crate::replicate::{Range, UpdateWait};
-use crate::store::mailbox::Abilities;
 
-/// A feed's handle.
-pub type FeedRef = External<FeedHandle>;
-
-/// Where a feed's files are: a directory, or abilities of a JavaScript storage.
+/// Where a feed's files are: in a directory, or in JavaScript.
 #[napi(object)]
 pub struct StorageSpec {
     /// 'disk' or 'js'.
     pub kind: String,
     /// The directory of a 'disk'.
     pub path: Option<String>,
-    /// A 'js' storage has `del`.
-    pub can_clear: Option<bool>,
-    /// A 'js' storage has `stat`.
-    pub can_stat: Option<bool>,
 }
 
 /// What is fixed when a feed is made.
@@ -69,16 +64,13 @@ pub struct OpenSpec {
     pub must_be_writable: bool,
 }
 
-/// Makes a feed; `storage` is a directory or abilities, or a native memory storage.
+/// Makes a feed; `storage` is a native memory storage, or says where the files are.
 #[napi(catch_unwind)]
 pub fn feed_new(engine: &EngineRef, id: f64, storage: Either<&MemoryRef, StorageSpec>, options: FeedSpec) -> FeedRef {
     let place = match storage {
         Either::A(memory) => Place::Memory(Arc::clone(memory)),
         Either::B(spec) if spec.kind == "disk" => Place::Disk(spec.path.unwrap_or_default().into()),
-        Either::B(spec) => Place::Elsewhere(Abilities {
-            can_clear: spec.can_clear.unwrap_or(false),
-            can_stat: spec.can_stat.unwrap_or(false),
-        }),
+        Either::B(_) => Place::Elsewhere,
     };
     let options = FeedOptions {
         sparse: options.sparse,
@@ -88,7 +80,7 @@ pub fn feed_new(engine: &EngineRef, id: f64, storage: Either<&MemoryRef, Storage
         hooks_signs: options.hooks_signs,
         hooks_verifies: options.hooks_verifies,
     };
-    External::new(FeedHandle::new(engine, number(id), place, options))
+    External::new(FeedHandle::new(engine, FeedId(number(id)), place, options))
 }
 
 /// Opens a feed.
@@ -107,7 +99,7 @@ pub fn feed_open(feed: &FeedRef, op: f64, spec: OpenSpec) -> Result<bool> {
         indexing: false,
         seed: dice().map_err(|error| Error::from_reason(error.to_string()))?,
     };
-    Ok(feed.open(number(op), options))
+    Ok(feed.call(op_id(op), Verb::Open(Box::new(options))))
 }
 
 /// Appends a block, or blocks. Gives what is left behind, as [`rest_on`] says.
@@ -123,7 +115,7 @@ pub fn feed_append(
         Either::A(block) => vec![Bytes::copy_from_slice(block)],
         Either::B(blocks) => copies(&blocks)?,
     };
-    Ok(rest_on(feed, feed.append(number(op), list), page, offset))
+    Ok(rest_on(feed, feed.append(op_id(op), list), page, offset))
 }
 
 fn copies(blocks: &Array) -> Result<Vec<Bytes>> {
@@ -137,7 +129,7 @@ fn copies(blocks: &Array) -> Result<Vec<Bytes>> {
 /// Gets a block.
 #[napi(catch_unwind)]
 pub fn feed_get<'env>(env: &'env Env, feed: &FeedRef, op: f64, index: f64, wait: bool) -> Result<Unknown<'env>> {
-    let block = match feed.get(number(op), number(index), wait) {
+    let block = match feed.get(op_id(op), number(index), wait) {
         Got::Now(block) => Ok(block),
         Got::Later(more) => Err(more),
     };
@@ -147,7 +139,7 @@ pub fn feed_get<'env>(env: &'env Env, feed: &FeedRef, op: f64, index: f64, wait:
 /// Gets blocks that are held.
 #[napi(catch_unwind)]
 pub fn feed_get_batch(feed: &FeedRef, op: f64, start: f64, end: f64) -> bool {
-    feed.get_batch(number(op), number(start), number(end))
+    feed.call(op_id(op), Verb::GetBatch(number(start), number(end)))
 }
 
 /// How many blocks of a range are held.
@@ -159,7 +151,7 @@ pub fn feed_downloaded(feed: &FeedRef, start: f64, end: f64) -> f64 {
 /// Waits for a length.
 #[napi(catch_unwind)]
 pub fn feed_update(feed: &FeedRef, op: f64, min_len: f64, hash: bool) -> bool {
-    feed.update(number(op), UpdateWait { min_len: number(min_len), hash })
+    feed.call(op_id(op), Verb::Update(UpdateWait { min_len: number(min_len), hash }))
 }
 
 /// Downloads a range, or a list of blocks.
@@ -177,61 +169,62 @@ pub fn feed_download(
         Some(blocks) => Range::Blocks(blocks.into_iter().map(number).collect()),
         None => Range::Span { start: number(start), end: maybe_number(end), linear, hash },
     };
-    feed.download(number(op), range)
+    feed.call(op_id(op), Verb::Download(range))
 }
 
 /// A feed that is not sparse no longer downloads everything by itself.
 #[napi(catch_unwind)]
 pub fn feed_stop(feed: &FeedRef) {
-    feed.stop();
+    feed.tell(Input::Stop);
 }
 
 /// Looks for a byte.
 #[napi(catch_unwind)]
 pub fn feed_seek(feed: &FeedRef, op: f64, bytes: f64, start: f64, end: f64, wait: bool, hash: bool) -> bool {
-    feed.seek(number(op), number(bytes), number(start), maybe_number(end), wait, hash)
+    let (bytes, start, end) = (number(bytes), number(start), maybe_number(end));
+    feed.call(op_id(op), Verb::Seek(Seek { bytes, start, end, hash, wait, if_available: false }))
 }
 
 /// Gives up something that waits.
 #[napi(catch_unwind)]
 pub fn feed_cancel(feed: &FeedRef, op: f64, code: Option<String>, message: String) -> bool {
-    feed.cancel(number(op), Failure { code, message, foreign: 0 })
+    feed.tell(Input::Cancel(op_id(op), Failure { code, message, foreign: 0 }))
 }
 
 /// Gives up what waits inside a range.
 #[napi(catch_unwind)]
 pub fn feed_cancel_range(feed: &FeedRef, start: f64, end: f64) -> bool {
-    feed.cancel_range(number(start), number(end))
+    feed.tell(Input::CancelRange(number(start), number(end)))
 }
 
 /// Gives up blocks, and their bytes unless these are to be kept.
 #[napi(catch_unwind)]
 pub fn feed_clear(feed: &FeedRef, op: f64, start: f64, end: f64, keep_bytes: bool) -> bool {
-    feed.clear(number(op), number(start), number(end), keep_bytes)
+    feed.call(op_id(op), Verb::Clear { start: number(start), end: number(end), keep_bytes })
 }
 
 /// Closes a feed.
 #[napi(catch_unwind)]
 pub fn feed_close(feed: &FeedRef, op: f64) -> bool {
-    feed.close(number(op))
+    feed.call(op_id(op), Verb::Close)
 }
 
 /// Removes a feed's files.
 #[napi(catch_unwind)]
 pub fn feed_destroy(feed: &FeedRef, op: f64) -> bool {
-    feed.destroy(number(op))
+    feed.call(op_id(op), Verb::Destroy)
 }
 
-/// Who listens: 1 to downloads, 2 to uploads.
+/// Who listens, as [`hears`] lists them.
 #[napi(catch_unwind)]
 pub fn feed_flags(feed: &FeedRef, bits: u32) {
-    feed.set_listeners(bits & 1 != 0, bits & 2 != 0);
+    feed.tell(Input::Listen { downloads: bits & hears::DOWNLOADS != 0, uploads: bits & hears::UPLOADS != 0 });
 }
 
 /// Names of the feed's extensions, sorted.
 #[napi(catch_unwind)]
 pub fn feed_extensions(feed: &FeedRef, names: Vec<String>) -> bool {
-    feed.set_extensions(names)
+    feed.tell(Input::Extensions(names))
 }
 
 /// True if some peer has a block.
@@ -243,13 +236,13 @@ pub fn feed_available(feed: &FeedRef, index: f64) -> bool {
 /// The number of the peer that was asked for a block, or 0.
 #[napi(catch_unwind)]
 pub fn feed_asked(feed: &FeedRef, index: f64) -> f64 {
-    feed.asked(number(index)).unwrap_or(0) as f64
+    feed.asked(number(index)).map_or(0, |peer| peer.0) as f64
 }
 
-/// Time has passed, for peers on foreign streams.
+/// Sends an extension message to all peers.
 #[napi(catch_unwind)]
-pub fn feed_tick(feed: &FeedRef) -> bool {
-    feed.tick()
+pub fn feed_broadcast(feed: &FeedRef, id: f64, payload: &[u8]) -> bool {
+    feed.tell(Input::Broadcast(number(id), Bytes::copy_from_slice(payload)))
 }
 
 /// The longest length that any peer has told.
@@ -268,29 +261,29 @@ pub fn feed_stats(feed: &FeedRef) -> Vec<f64> {
 /// requests in flight, then blocks and bytes received, blocks and bytes sent.
 #[napi(catch_unwind)]
 pub fn peer_info(feed: &FeedRef, peer: f64) -> Option<Vec<f64>> {
-    Some(feed.peer_info(number(peer))?.numbers().map(|value| value as f64).to_vec())
+    Some(numbers_of(feed.peer_info(peer_id(peer))?).map(|value| value as f64).to_vec())
 }
 
 /// True if a peer has a block.
 #[napi(catch_unwind)]
 pub fn peer_has(feed: &FeedRef, peer: f64, index: f64) -> bool {
-    feed.peer_has(number(peer), number(index))
+    feed.peer_has(peer_id(peer), number(index))
 }
 
 /// Switches downloading and uploading for a peer.
 #[napi(catch_unwind)]
 pub fn peer_status(feed: &FeedRef, peer: f64, downloading: bool, uploading: bool) -> bool {
-    feed.set_peer_status(number(peer), downloading, uploading)
+    feed.tell_peer(peer_id(peer), FromPeer::Status { downloading, uploading })
 }
 
 /// Sends an extension message.
 #[napi(catch_unwind)]
 pub fn peer_extension(feed: &FeedRef, peer: f64, id: f64, payload: &[u8]) -> bool {
-    feed.send_extension(number(peer), number(id), Bytes::copy_from_slice(payload))
+    feed.tell_peer(peer_id(peer), FromPeer::Extend(number(id), Bytes::copy_from_slice(payload)))
 }
 
 /// Closes a peer's channel.
 #[napi(catch_unwind)]
 pub fn peer_close(feed: &FeedRef, peer: f64) -> bool {
-    feed.close_peer(number(peer))
+    feed.tell_peer(peer_id(peer), FromPeer::Close)
 }

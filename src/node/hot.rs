@@ -1,8 +1,8 @@
 //! Hot: what is called for every block, on the bare Node-API.
 //!
 //! ```text
-//! feedHas(feed, start, end) -> bool               feedMatches(feed, index, bytes, size) -> bool
-//! feedNextRead(feed, index, place) -> 0 | 1 | 2   place: Float64Array of offset, bytes, first node
+//! feedHas(feed, start, end) -> bool
+//! feedReadStep(feed, index, place, data | undefined) -> step      place: Float64Array of what border::place lists
 //! ```
 //! Scopes and conversions of a generated binding cost 100 to 250 ns a call; a cached read takes 1,000. What is not called as
 //! written above answers undefined.
@@ -16,9 +16,13 @@ use napi::sys::{self, Status};
 use napi::{Callback, Result};
 use napi_derive::napi;
 
+use super::border::{place, step};
 use super::convert::number;
 use crate::engine::FeedHandle;
-use crate::feed::BlockRead;
+use crate::feed::{BlockRead, Version};
+
+/// What [`place`] lists.
+type Place = [f64; place::PLACES];
 
 /// One call with up to four arguments; those that are missing are undefined.
 struct Call {
@@ -29,8 +33,7 @@ struct Call {
 /// Adds these functions to the generated ones.
 #[napi(module_exports)]
 pub fn exports(mut exports: Object) -> Result<()> {
-    let functions: [(&str, Callback); 3] =
-        [("feedHas", feed_has), ("feedNextRead", feed_next_read), ("feedMatches", feed_matches)];
+    let functions: [(&str, Callback); 2] = [("feedHas", feed_has), ("feedReadStep", feed_read_step)];
     functions.into_iter().try_for_each(|(name, function)| exports.create_named_method(name, function))
 }
 
@@ -42,26 +45,45 @@ unsafe extern "C" fn feed_has(env: sys::napi_env, info: sys::napi_callback_info)
     })
 }
 
-/// What to read from a JavaScript storage for a block: 1 for the block itself, 2 for nodes, after which there is more to read;
-/// 0 if it has to be got in the plain way.
-unsafe extern "C" fn feed_next_read(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+/// Reads a block that is in a JavaScript storage on. `place` says what was read, and gets what to read next; `data` is what was
+/// read, or undefined at the beginning. Gives a [`step`].
+unsafe extern "C" fn feed_read_step(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     answer(env, info, |call| {
-        let (kind, values) = match call.feed()?.next_read(call.number(1)?) {
-            None => (0, [0; 3]),
-            Some(BlockRead::Data { offset, len }) => (1, [offset, len, 0]),
-            Some(BlockRead::Nodes { index, offset, len }) => (2, [offset, len as u64, index.0]),
+        let (feed, index) = (call.feed()?, call.number(1)?);
+        let read = call.numbers(2)?;
+        let result = match call.bytes(3) {
+            Some(data) => read_on(feed, index, read, data),
+            None => Some(next_step(feed, index)),
         };
-        call.put(2, values)?;
-        Some(call.small(kind))
+        let next = result.unwrap_or([0.0; place::PLACES]);
+        call.put(2, next)?;
+        Some(call.small(next[place::STEP] as u32))
     })
 }
 
-/// True if the first `size` of these bytes are the block.
-unsafe extern "C" fn feed_matches(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    answer(env, info, |call| {
-        let data = call.bytes(2)?.get(..call.number(3)? as usize)?;
-        Some(call.bool(call.feed()?.matches(call.number(1)?, data)))
-    })
+/// What the bytes lead to; nothing if they are not what they should be.
+fn read_on(feed: &FeedHandle, index: u64, read: Place, data: &[u8]) -> Option<Place> {
+    let data = data.get(..read[place::SIZE] as usize)?;
+    let seen = Version(number(read[place::VERSION]));
+    let mut next = [0.0; place::PLACES];
+    match read[place::STEP] as u32 {
+        step::BLOCK if feed.matches(index, data, seen) => next[place::STEP] = f64::from(step::DONE),
+        step::NODES if feed.remember(number(read[place::FIRST]), data, seen) => next = next_step(feed, index),
+        _ => return None,
+    }
+    Some(next)
+}
+
+fn next_step(feed: &FeedHandle, index: u64) -> Place {
+    match feed.next_read(index) {
+        None => [0.0; place::PLACES],
+        Some((BlockRead::Data { offset, len }, seen)) => {
+            [f64::from(step::BLOCK), offset as f64, len as f64, 0.0, seen.0 as f64]
+        }
+        Some((BlockRead::Nodes { index, offset, len }, seen)) => {
+            [f64::from(step::NODES), offset as f64, len as f64, index.0 as f64, seen.0 as f64]
+        }
+    }
 }
 
 fn answer(
@@ -107,21 +129,26 @@ impl Call {
         }
     }
 
-    /// Writes numbers into a `Float64Array` that has room for them.
-    fn put(&self, place: usize, values: [u64; 3]) -> Option<()> {
+    /// The memory of a `Float64Array` that has room for a place.
+    fn room(&self, argument: usize) -> Option<*mut Place> {
         let (mut kind, mut len, mut data) = (0, 0, null_mut());
-        let array = *self.arguments.get(place)?;
+        let array = *self.arguments.get(argument)?;
         // SAFETY: the argument is a value of this call; its type is checked.
         let status = unsafe {
             sys::napi_get_typedarray_info(self.env, array, &mut kind, &mut len, &mut data, null_mut(), null_mut())
         };
-        if status != Status::napi_ok || kind != sys::TypedarrayType::float64_array || len < values.len() {
-            return None;
-        }
+        let has_room = kind == sys::TypedarrayType::float64_array && len >= place::PLACES;
+        (status == Status::napi_ok && has_room).then(|| data.cast())
+    }
+
+    fn numbers(&self, argument: usize) -> Option<Place> {
         // SAFETY: the memory is the argument's, aligned and long enough; JavaScript does not run meanwhile.
-        let room = unsafe { slice::from_raw_parts_mut(data.cast::<f64>(), len) };
-        room.iter_mut().zip(values).for_each(|(to, value)| *to = value as f64);
-        Some(())
+        self.room(argument).map(|room| unsafe { *room })
+    }
+
+    fn put(&self, argument: usize, place: Place) -> Option<()> {
+        // SAFETY: as above; what was read from it before is a copy.
+        self.room(argument).map(|room| unsafe { *room = place })
     }
 
     fn bool(&self, value: bool) -> sys::napi_value {

@@ -1,17 +1,19 @@
 //! Messages as JavaScript objects: for channels without a feed, and for feeds on foreign streams.
 
 use bytes::Bytes;
-use napi::bindgen_prelude::Buffer;
+use napi::bindgen_prelude::{Buffer, Either};
 use napi::{Error, Result};
 use napi_derive::napi;
 
-use super::convert::{array, maybe_array, number};
-use super::feeds::FeedRef;
-use super::streams::{AttachSpec, StreamRef, attach_options};
+use super::border::EXTENSION;
+use super::convert::{array, maybe_array, number, peer_id};
+use super::handles::FeedRef;
+use super::handles::StreamRef;
+use super::streams::{AttachSpec, attach_options};
 use crate::log::proof::MAX_NODES;
 use crate::math::crypto::Node;
 use crate::math::flat::{MAX_SAFE_INTEGER, NodeIndex};
-use crate::wire::Message;
+use crate::wire::{LocalId, Message};
 
 /// A node of the tree.
 #[napi(object)]
@@ -27,7 +29,7 @@ pub struct NodeSpec {
 /// The fields of any message; which ones count depends on its kind.
 #[napi(object)]
 pub struct MessageSpec {
-    /// The kind's number on the wire.
+    /// The kind's number on the wire, as [`MESSAGES`](super::border::MESSAGES) lists them.
     pub kind: u32,
     /// have, unhave, want, unwant.
     pub start: Option<f64>,
@@ -49,12 +51,10 @@ pub struct MessageSpec {
     pub bytes: Option<f64>,
     /// request, cancel.
     pub hash: Option<bool>,
-    /// request: the asker's bits.
-    pub digest: Option<f64>,
     /// data.
     pub value: Option<Buffer>,
-    /// data.
-    pub nodes: Option<Vec<NodeSpec>>,
+    /// request: the asker's bits. data: the proof.
+    pub nodes: Option<Either<f64, Vec<NodeSpec>>>,
     /// data.
     pub signature: Option<Buffer>,
     /// extension.
@@ -90,6 +90,22 @@ pub fn nodes(specs: Vec<NodeSpec>) -> Result<Vec<Node>> {
     specs.into_iter().map(node).collect()
 }
 
+fn digest(bits: Option<Either<f64, Vec<NodeSpec>>>) -> Result<u64> {
+    match bits {
+        Some(Either::A(bits)) => safe(Some(bits)),
+        Some(Either::B(_)) => Err(Error::from_reason("Expected a number")),
+        None => Ok(0),
+    }
+}
+
+fn proof(specs: Option<Either<f64, Vec<NodeSpec>>>) -> Result<Vec<Node>> {
+    match specs {
+        Some(Either::B(specs)) => nodes(specs),
+        Some(Either::A(_)) => Err(Error::from_reason("Expected nodes")),
+        None => Ok(Vec::new()),
+    }
+}
+
 impl TryFrom<MessageSpec> for Message {
     type Error = Error;
 
@@ -103,15 +119,15 @@ impl TryFrom<MessageSpec> for Message {
             4 => Self::Unhave { start, length },
             5 => Self::Want { start, length },
             6 => Self::Unwant { start, length },
-            7 => Self::Request { index, bytes: asked, hash, nodes: safe(spec.digest)? },
+            7 => Self::Request { index, bytes: asked, hash, nodes: digest(spec.nodes)? },
             8 => Self::Cancel { index, bytes: asked, hash },
             9 => Self::Data {
                 index,
                 value: bytes(spec.value),
-                nodes: nodes(spec.nodes.unwrap_or_default())?,
+                nodes: proof(spec.nodes)?,
                 signature: maybe_array(spec.signature.as_ref())?,
             },
-            15 => Self::Extension { id: safe(spec.id)?, payload: bytes(spec.payload).unwrap_or_default() },
+            EXTENSION => Self::Extension { id: safe(spec.id)?, payload: bytes(spec.payload).unwrap_or_default() },
             kind => return Err(Error::from_reason(format!("No message is of kind {kind}"))),
         })
     }
@@ -126,29 +142,29 @@ pub fn peer_attach(feed: &FeedRef, peer: f64, spec: AttachSpec) -> Result<bool> 
 /// A peer on a foreign stream has opened its side.
 #[napi(catch_unwind)]
 pub fn peer_opened(feed: &FeedRef, peer: f64) -> bool {
-    feed.open_foreign(number(peer))
+    feed.open_foreign(peer_id(peer))
 }
 
 /// A message of a peer on a foreign stream.
 #[napi(catch_unwind)]
 pub fn peer_receive(feed: &FeedRef, peer: f64, message: MessageSpec) -> Result<bool> {
-    Ok(feed.receive_foreign(number(peer), message.try_into()?))
+    Ok(feed.receive_foreign(peer_id(peer), message.try_into()?))
 }
 
 /// A peer on a foreign stream is gone.
 #[napi(catch_unwind)]
 pub fn peer_gone(feed: &FeedRef, peer: f64) -> bool {
-    feed.remove_foreign(number(peer))
+    feed.remove_foreign(peer_id(peer))
 }
 
 /// Opens a channel that no feed of ours is on; gives its number.
 #[napi(catch_unwind)]
 pub fn stream_open_channel(stream: &StreamRef, key: &[u8]) -> Result<f64> {
-    Ok(stream.open_channel(array(key)?) as f64)
+    Ok(stream.open_channel(array(key)?).0 as f64)
 }
 
 /// Says something on such a channel.
 #[napi(catch_unwind)]
 pub fn stream_send(stream: &StreamRef, channel: f64, message: MessageSpec) -> Result<bool> {
-    Ok(stream.send_on_channel(number(channel), message.try_into()?))
+    Ok(stream.send_on_channel(LocalId(number(channel)), message.try_into()?))
 }

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use napi::bindgen_prelude::{Either, Uint8ArraySlice};
 use napi_derive::napi;
 
+use super::border::{answer, rest, storage};
 use super::convert::number;
-use super::feeds::FeedRef;
+use super::handles::FeedRef;
 use crate::engine::{FeedHandle, Rest};
 use crate::store::mailbox::{Answer, Op, Request};
 use crate::store::{StoreError, Write};
@@ -28,18 +29,21 @@ pub fn feed_take_io(feed: &FeedRef, mut page: Uint8ArraySlice, offset: f64) -> f
     take(feed, unsafe { page.as_mut() }, offset)
 }
 
-/// What a call has left behind. 1: events wait. 2: the feed's storage has something to do. Where `page` has room for more, from
-/// `offset` on: 4 if an append's answer is there, as five numbers, and nothing else waits; or, plus 8 times the bytes that they
-/// take, the storage's requests.
+/// What a call has left behind, as [`rest`] lists it. Where `page` has room for it, from `offset` on, an append's answer is there
+/// as five numbers, or the storage's requests are, as [`feed_take_io`] puts them.
 pub fn rest_on(feed: &FeedHandle, rest: Rest, page: Option<Uint8ArraySlice>, offset: f64) -> f64 {
-    let Some(mut page) = page else { return f64::from(u8::from(rest.events) + 2 * u8::from(rest.requests)) };
+    let Some(mut page) = page else { return f64::from(flags(rest.events, rest.requests)) };
     // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during the call.
     let room = unsafe { page.as_mut() };
     let taken = if rest.requests { take(feed, room, offset) } else { 0.0 };
     match rest.events {
-        true if taken == 0.0 && put_appended(feed, room, offset) => 4.0,
-        events => f64::from(u8::from(events) + 2 * u8::from(taken < 0.0)) + 8.0 * taken.max(0.0),
+        true if taken == 0.0 && put_appended(feed, room, offset) => f64::from(rest::ANSWERS),
+        events => f64::from(flags(events, taken < 0.0)) + f64::from(rest::BRINGS) * taken.max(0.0),
     }
+}
+
+fn flags(events: bool, requests: bool) -> u32 {
+    rest::EVENTS * u32::from(events) + rest::ASKS * u32::from(requests)
 }
 
 fn put_appended(feed: &FeedHandle, page: &mut [u8], offset: f64) -> bool {
@@ -85,15 +89,15 @@ fn take(feed: &FeedHandle, page: &mut [u8], offset: f64) -> f64 {
 fn entries(Request { id, op }: &Request) -> impl Iterator<Item = [u64; 5]> {
     let one = match op {
         Op::Write(_) => None,
-        Op::Read { file, offset, len } => Some([*id, 0, *file as u64, *offset, *len as u64]),
-        Op::Clear { file, offset, len } => Some([*id, 2, *file as u64, *offset, *len]),
-        Op::Len(file) => Some([*id, 3, *file as u64, 0, 0]),
-        Op::Close(file) => Some([*id, 4, *file as u64, 0, 0]),
-        Op::Destroy(file) => Some([*id, 5, *file as u64, 0, 0]),
+        Op::Read { file, offset, len } => Some([*id, storage::READ, *file as u64, *offset, *len as u64]),
+        Op::Clear { file, offset, len } => Some([*id, storage::CLEAR, *file as u64, *offset, *len]),
+        Op::Len(file) => Some([*id, storage::STAT, *file as u64, 0, 0]),
+        Op::Close(file) => Some([*id, storage::CLOSE, *file as u64, 0, 0]),
+        Op::Destroy(file) => Some([*id, storage::DESTROY, *file as u64, 0, 0]),
     };
     let writes = writes_of(op).iter().map(|Write { file, offset, data }| {
         let size = data.iter().map(Bytes::len).sum::<usize>() as u64;
-        [*id, 1, *file as u64, *offset, size]
+        [*id, storage::WRITE, *file as u64, *offset, size]
     });
     one.into_iter().chain(writes)
 }
@@ -109,22 +113,17 @@ fn parts(request: &Request) -> impl Iterator<Item = &Bytes> {
     writes_of(&request.op).iter().flat_map(|write| &write.data)
 }
 
-/// A JavaScript storage's answer: 0 done, 1 absent, 2 an error kept under the number `value`. Gives what is left behind, as
-/// [`rest_on`] says.
+/// A JavaScript storage's answer, as [`answer`] lists them; `value` is what was read, a length, or the number of a kept error.
+/// Gives what is left behind, as [`rest_on`] says.
 #[napi(catch_unwind)]
 pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> f64 {
-    let answer = match (status, value) {
-        (0, Some(Either::A(bytes))) => Ok(Answer::Bytes(Bytes::copy_from_slice(bytes))),
-        (0, Some(Either::B(len))) => Ok(Answer::Len(number(len))),
-        (0, None) => Ok(Answer::Done),
-        (2, Some(Either::B(error))) => Err(StoreError::Foreign(number(error))),
+    let result = match (status, value) {
+        (answer::DONE, Some(Either::A(bytes))) => Ok(Answer::Bytes(Bytes::copy_from_slice(bytes))),
+        (answer::DONE, Some(Either::B(len))) => Ok(Answer::Len(number(len))),
+        (answer::DONE, None) => Ok(Answer::Done),
+        (answer::FAILED, Some(Either::B(error))) => Err(StoreError::Foreign(number(error))),
+        (answer::UNABLE, _) => Ok(Answer::Unable),
         _ => Ok(Answer::Absent),
     };
-    rest_on(feed, feed.answer(number(id), answer), None, 0.0)
-}
-
-/// Nodes were read, from number `first` on. False if there are none in these bytes.
-#[napi(catch_unwind)]
-pub fn feed_remember(feed: &FeedRef, first: f64, bytes: &[u8]) -> bool {
-    feed.remember(number(first), bytes)
+    rest_on(feed, feed.answer(number(id), result), None, 0.0)
 }

@@ -5,15 +5,12 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, External};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use super::EngineRef;
-use super::convert::{array, maybe_array, number};
-use super::feeds::FeedRef;
-use crate::engine::{AttachOptions, StreamHandle, StreamOptions, dice};
+use super::border::taken;
+use super::convert::{array, maybe_array, number, peer_id};
+use super::handles::{EngineRef, FeedRef, StreamRef};
+use crate::engine::{AttachOptions, StreamHandle, StreamId, StreamOptions, Taken, dice};
 use crate::replicate::PeerOptions;
 use crate::wire::{NoiseKeyPair, ProtocolOptions};
-
-/// A stream's handle.
-pub type StreamRef = External<StreamHandle>;
 
 /// Channels that a remote may open and we have not.
 const MAX_REMOTE_CHANNELS: usize = 16_384;
@@ -75,14 +72,14 @@ pub fn stream_new(engine: &EngineRef, id: f64, spec: StreamSpec) -> Result<Strea
         timeout: milliseconds(spec.timeout.unwrap_or(0.0)),
         random,
     };
-    Ok(External::new(StreamHandle::new(engine, number(id), options)))
+    Ok(External::new(StreamHandle::new(engine, StreamId(number(id)), options)))
 }
 
-/// Bytes from the remote: 1 if events wait, plus 2 if the chunk is not consumed yet.
+/// Bytes from the remote. Gives what became of them, as [`taken`] lists it.
 #[napi(catch_unwind)]
 pub fn stream_write(stream: &StreamRef, chunk: &[u8]) -> u32 {
-    let taken = stream.write(chunk);
-    u32::from(taken.more) + 2 * u32::from(taken.held)
+    let Taken { more, held } = stream.write(chunk);
+    taken::EVENTS * u32::from(more) + taken::HELD * u32::from(held)
 }
 
 /// Bytes for the remote, or null.
@@ -109,7 +106,7 @@ pub fn attach_options(peer: f64, spec: &AttachSpec) -> Result<AttachOptions> {
         max_requests: (spec.max_requests > 0.0).then_some(spec.max_requests as usize),
         seed: u64::from_le_bytes(seed),
     };
-    Ok(AttachOptions { peer: number(peer), options })
+    Ok(AttachOptions { peer: peer_id(peer), options })
 }
 
 /// The stream is over.
@@ -126,12 +123,6 @@ fn milliseconds(value: f64) -> Option<u64> {
 #[napi(catch_unwind)]
 pub fn stream_timeout(stream: &StreamRef, timeout: f64) {
     stream.set_timeout(milliseconds(timeout));
-}
-
-/// Time has passed.
-#[napi(catch_unwind)]
-pub fn stream_tick(stream: &StreamRef) -> bool {
-    stream.tick()
 }
 
 /// True if a feed is open on our side.

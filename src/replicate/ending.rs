@@ -1,61 +1,74 @@
 //! Ending: when a stream that is not live has done its work.
 //!
 //! ```text
-//! reader                                     writer
-//! has everything: status(downloading: no) -> nothing left to upload: status(no, no), close
-//! close                                   <-
+//! reader                                        writer
+//! has all that the peers have:
+//!     status(downloading: no)                ->  nothing left to upload: status(no, no), close
+//! close                                      <-
 //! ```
-//! Source: hypercore@9.12.0 lib/replicate.js `end`, `_autoEnd`, `_updateEnd`.
+//! A reader has everything when its log is as long as any peer's and without holes; or when all that was told was
+//! looked through, and no answer is awaited: what all peers lack, such as blocks that the writer has cleared, will not
+//! come. Wants without an answer, and peers that have told nothing yet, hold it up.
+//!
+//! Invariant: a phase goes forward only, and `Done` is said once.
+//! Source: hypercore@9.12.0 lib/replicate.js `end`, `_autoEnd`, `_updateEnd`, `_downloadRange`.
 
-use super::{Local, Output, PeerId, Replicator};
-use crate::wire::Message;
+use super::peer::{Phase, Side};
+use super::replicator::Replicator;
+use super::types::{Local, Output, PeerId};
 
 impl Replicator {
     /// The remote does not download any more: if nothing flows the other way either, it is over.
     pub(super) fn end_if_idle(&mut self, id: PeerId) {
-        let sparse = self.sparse;
-        let has_selections = !self.waiting.selections.is_empty();
         let Some(peer) = self.peers.get(&id) else { return };
-        let uploads = peer.uploading && peer.remote_downloading;
-        let may_download = peer.downloading && has_selections;
-        let may_ask_later = sparse && (peer.remote_uploading || peer.downloading);
+        let uploads = peer.ours.uploading && peer.remote.side.downloading;
+        let may_download = peer.ours.downloading && self.waits.has_selections();
+        let may_ask_later = self.is_sparse && (peer.remote.side.uploading || peer.ours.downloading);
         if !(peer.options.live || uploads || may_download || may_ask_later) {
             self.end(id);
         }
     }
 
-    /// A feed that is not sparse is complete when it holds all that any peer has.
-    pub(super) fn end_if_complete(&mut self, id: PeerId, local: Local<'_>) {
-        let target = self.remote_len().max(local.len);
-        let sparse = self.sparse;
-        let is_asked_for_more = self.waiting.selections.iter().any(|selection| selection.id.is_some());
-        let Some(peer) = self.peers.get(&id) else { return };
-        let is_waiting = peer.options.live || sparse || peer.ending || !peer.heard || !peer.can_ask();
-        if is_waiting || is_asked_for_more || local.len < target {
+    /// If all is here that any peer has, peers that are not live are told.
+    pub(super) fn end_if_complete(&mut self, local: Local<'_>) {
+        if self.is_sparse || self.index.ending.is_empty() || self.waits.has_downloads() {
             return;
         }
-        if local.bitfield.next_unset(0, target).is_none() {
-            self.waiting.selections.clear();
+        let is_looked_through = self.asks.is_quiet() && self.index.busy.is_empty();
+        if !is_looked_through && !self.is_whole(local) {
+            return;
+        }
+        if !self.index.has_live() {
+            self.stop();
+        }
+        while let Some(id) = self.index.ending.first().copied() {
+            self.looks.count();
             self.end(id);
         }
     }
 
+    fn is_whole(&self, local: Local<'_>) -> bool {
+        let target = self.remote_len().max(local.len);
+        let floor = self.waits.spans.automatic_floor();
+        local.len >= target && local.bitfield.next_unset(floor, target).is_none()
+    }
+
     /// Says that we do not download any more, or, if the remote has said so too, closes.
     fn end(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        if !peer.downloading && !peer.remote_downloading && !peer.options.live {
-            if !peer.options.downloading {
-                let status = Message::Status { uploading: Some(false), downloading: Some(false) };
-                self.outputs.push_back(Output::Send(id, status));
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.phase != Phase::Done) else { return };
+        let is_quiet = !peer.ours.downloading && !peer.remote.side.downloading;
+        if (is_quiet || peer.phase == Phase::Ending) && !peer.options.live {
+            if is_quiet && !peer.options.downloading {
+                let neither = Side { uploading: false, downloading: false };
+                self.outputs.push_back(Output::Send(id, neither.status()));
             }
+            peer.phase = Phase::Done;
             self.outputs.push_back(Output::Done(id));
-        } else if !peer.ending {
-            peer.ending = true;
-            peer.downloading = false;
-            let status = Message::Status { uploading: Some(true), downloading: Some(false) };
-            self.outputs.push_back(Output::Send(id, status));
-        } else if !peer.options.live {
-            self.outputs.push_back(Output::Done(id));
+        } else if peer.phase != Phase::Ending {
+            peer.phase = Phase::Ending;
+            peer.ours.downloading = false;
+            self.outputs.push_back(Output::Send(id, Side { uploading: true, downloading: false }.status()));
         }
+        self.mark(id);
     }
 }

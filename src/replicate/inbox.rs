@@ -1,11 +1,24 @@
 //! Inbox: what a message from a remote changes.
+//!
+//! ```text
+//! have, unhave  -> the remote's haves -> dirty          request, cancel -> uploads
+//! status        -> the remote's side  -> dirty, end     data            -> requests -> Store
+//! want          -> have, at once                        extension, options -> the engine
+//! ```
+//! What does not belong to anything that was asked is dropped; what cannot be is the remote's fault.
+//!
+//! Invariant: a message costs the same however many other peers, waits and downloads there are.
+//! Source: hypercore@9.12.0 lib/replicate.js.
 
-use super::{Answer, Ask, Fault, Local, Output, PeerId, Replicator, Request};
+use super::peer::Side;
+use super::replicator::Replicator;
+use super::types::{Answer, Ask, Fault, Local, Output, PeerId, Request};
 use crate::wire::Message;
 
 impl Replicator {
     /// Takes one message. An error is the remote's fault and ends its channel.
     pub fn receive(&mut self, local: Local<'_>, id: PeerId, message: Message) -> Result<(), Fault> {
+        self.looks.count();
         match message {
             Message::Options { extensions, ack } => self.on_options(id, extensions, ack.unwrap_or(false)),
             Message::Status { uploading, downloading } => {
@@ -18,9 +31,9 @@ impl Replicator {
             Message::Unhave { start, length } => self.on_unhave(id, start, length.unwrap_or(1)),
             Message::Want { start, length } => self.on_want(local, id, start, length),
             Message::Request { index, bytes, hash, nodes } => {
-                self.on_request(id, Request { index, bytes, hash, digest: nodes });
+                return self.on_request(id, Request { index, bytes, hash, digest: nodes });
             }
-            Message::Cancel { index, .. } => self.outputs.push_back(Output::Unserve(id, index)),
+            Message::Cancel { index, .. } => self.on_cancel(id, index),
             Message::Data { index, value, nodes, signature } => {
                 self.on_data(local, Answer { peer: id, index, value, nodes, signature });
             }
@@ -35,24 +48,24 @@ impl Replicator {
 
     fn on_options(&mut self, id: PeerId, extensions: Vec<String>, ack: bool) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        peer.remote_acks = ack;
+        peer.remote.acks = ack;
         self.outputs.push_back(Output::Extensions(id, extensions));
     }
 
     fn on_status(&mut self, id: PeerId, uploading: bool, downloading: bool) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        peer.remote_uploading = uploading;
-        peer.remote_downloading = downloading;
+        let begins = uploading && !peer.remote.side.uploading;
+        peer.remote.side = Side { uploading, downloading };
         if !uploading {
-            let dropped = std::mem::take(&mut peer.inflight);
-            peer.asked.clear();
-            peer.wanted.clear();
-            if peer.wants_inflight > 0 {
-                self.outputs.push_back(Output::Guard(-peer.wants_inflight));
-                peer.wants_inflight = 0;
-            }
-            self.give_up(id, &dropped);
+            let dropped = peer.requests.clear();
+            let wants = peer.wants.clear();
+            self.report_wants(-i64::from(wants));
+            dropped.into_iter().for_each(|ask| self.give_up(id, ask));
+        } else if begins {
+            // What it had while it did not upload may be asked for now.
+            peer.seen.refresh(0, u64::MAX);
         }
+        self.mark(id);
         if !downloading {
             self.end_if_idle(id);
         }
@@ -61,21 +74,14 @@ impl Replicator {
     fn on_unhave(&mut self, id: PeerId, start: u64, len: u64) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let end = start.saturating_add(len);
-        peer.haves.remove_range(start, end);
-        if start == 0 && end >= peer.remote_len {
-            peer.remote_len = 0;
+        peer.remote.haves.remove_range(start, end);
+        if start == 0 && end >= peer.remote.len {
+            peer.remote.len = 0;
         }
         // The remote will not answer for what it has lost; ask elsewhere at once.
-        let lost: Vec<Ask> =
-            peer.inflight.iter().map(|inflight| inflight.ask).filter(|ask| (start..end).contains(&ask.index)).collect();
-        lost.iter().for_each(|ask| peer.refuse(*ask));
-        lost.into_iter().for_each(|ask| self.release_from(id, ask));
-    }
-
-    fn on_request(&mut self, id: PeerId, request: Request) {
-        if self.peers.get(&id).is_some_and(|peer| peer.uploading) {
-            self.outputs.push_back(Output::Serve(id, request));
-        }
+        let lost = peer.requests.refuse(start, end);
+        lost.into_iter().for_each(|ask| self.give_up(id, ask));
+        self.mark(id);
     }
 
     /// A block that nobody asked for. The remote is told that we still lack it, so that it does not count on us.
@@ -92,17 +98,22 @@ impl Replicator {
 
     /// Only answers to our own requests are looked at; the rest cannot hurt and is dropped, or kept if it was invited.
     fn on_data(&mut self, local: Local<'_>, answer: Answer) {
-        let ask = Ask { index: answer.index, hash: answer.value.is_none() };
-        let Some(peer) = self.peers.get_mut(&answer.peer) else { return };
-        let Some(taken) = peer.take_inflight(ask) else { return self.on_push(local, answer) };
+        let (id, ask) = (answer.peer, Ask { index: answer.index, hash: answer.value.is_none() });
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(taken) = peer.requests.take(ask) else { return self.on_push(local, answer) };
         if let Some(value) = &answer.value {
-            peer.note_size(value.len());
+            peer.requests.note_size(value.len());
         }
-        if taken.ask != ask {
-            self.release(taken.ask);
+        self.mark(id);
+        if taken != ask {
+            // A seek's answer: it waits for this block now, which may be asked of others all the same.
+            self.waits.seeks.rename(taken, ask);
+            self.give_up(id, taken);
+        } else {
+            self.asks.remove_asker(ask, id);
         }
         if !ask.hash && local.bitfield.get(ask.index) {
-            self.release(ask);
+            self.finish(ask);
         } else {
             self.outputs.push_back(Output::Store(answer));
         }

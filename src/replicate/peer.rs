@@ -1,263 +1,172 @@
-//! Peer: what we know of one remote, and what we have asked it.
+//! Peer: one remote on one feed, as a life, two sides and what goes between them.
+//!
+//! ```text
+//! phase    Opening -> Open { heard } -> Ending -> Done       never back
+//! ours     uploads? downloads?            requests, wants ->
+//! remote   uploads? downloads? haves      uploads         <-
+//! ```
+//! What the remote says is capped where it is kept: haves, requests and uploads each in their file.
+//!
+//! Invariant: messages about the log are sent from `Open` on, and none after `Done`.
+//! Source: hypercore@9.12.0 lib/replicate.js `Peer`.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-
-use super::{Ask, LATE_AFTER, Request};
+use super::index::Filed;
+use super::offers::Glance;
+use super::requests::Requests;
+use super::seeks::SeekGlance;
+use super::spans::Progress;
+use super::types::{PeerOptions, PeerStats};
+use super::uploads::Uploads;
+use super::windows::Wants;
 use crate::log::haves::Haves;
 use crate::log::tree::RemoteTree;
 use crate::wire::Message;
 
-/// How many requests a peer may be given at first; stock's fixed number.
-const FIRST_WINDOW: usize = 16;
-/// And at most.
-const MAX_WINDOW: usize = 512;
-/// Blocks in flight, in bytes, that the window may reach: enough for 100 MB/s at 40 ms.
-const MAX_WINDOW_BYTES: usize = 4 * 1024 * 1024;
-/// How often a peer may take back what it said it had.
-const MAX_REFUSALS: u32 = 3;
-/// Requests of a remote that wait for their turn; one that sends more is not read from until some are answered.
-pub const MAX_UPLOADS: usize = 4_096;
+/// How far the two have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Our side is open, the remote's is not.
+    Opening,
+    /// Both are. `heard`: the remote has told something of what it has.
+    Open { heard: bool },
+    /// We have said that we download no more.
+    Ending,
+    /// The engine was told to close the channel.
+    Done,
+}
 
-/// What `replicate` was called with.
-#[derive(Clone, Copy, Debug)]
-pub struct PeerOptions {
-    /// Stay when everything is downloaded.
-    pub live: bool,
-    /// Ask for acknowledgements.
-    pub ack: bool,
-    /// Ask for blocks.
-    pub downloading: bool,
-    /// Answer requests.
+/// What one side does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Side {
     pub uploading: bool,
-    /// After so many milliseconds without any answer to our requests the stream ends; None for never.
-    pub timeout: Option<u64>,
-    /// A fixed limit on requests in flight; None lets the window follow the link.
-    pub max_requests: Option<usize>,
-    /// Dice: where to begin in a range when others are at work on it too.
-    pub seed: u64,
+    pub downloading: bool,
 }
 
-/// Counters, as `peer.stats` shows them.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PeerStats {
-    /// Blocks received and kept.
-    pub downloaded_blocks: u64,
-    /// Their bytes.
-    pub downloaded_bytes: u64,
-    /// Blocks sent.
-    pub uploaded_blocks: u64,
-    /// Their bytes.
-    pub uploaded_bytes: u64,
+impl Side {
+    /// As a message.
+    pub fn status(self) -> Message {
+        Message::Status { uploading: Some(self.uploading), downloading: Some(self.downloading) }
+    }
 }
 
-/// A request of ours that has no answer yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Inflight {
-    pub ask: Ask,
-    pub bytes: u64,
-    pub sent: u64,
-    pub is_late: bool,
+/// What the remote has said of itself.
+pub(super) struct Remote {
+    pub side: Side,
+    /// It wants acknowledgements.
+    pub acks: bool,
+    /// It wants to hear what is new here.
+    pub wants: bool,
+    pub haves: Haves,
+    /// Its length, in blocks.
+    pub len: u64,
 }
 
-/// A peer's two places in a span: scouts go ahead, the others follow.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor {
-    pub scout: u64,
-    pub next: u64,
+/// What it has seen of that which is asked of anybody.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub gets: Glance,
+    pub listed: Glance,
+    pub seeks: SeekGlance,
+    pub spans: Progress,
 }
 
-/// One remote on one feed.
+impl Seen {
+    /// It may have blocks of `start..end` that it had not before.
+    pub fn refresh(&mut self, start: u64, end: u64) {
+        self.gets.refresh(start, end);
+        self.listed.refresh(start, end);
+        self.seeks.refresh(start, end);
+        self.spans.refresh(start, end);
+    }
+}
+
+/// See the file's head.
 pub struct Peer {
     pub(super) options: PeerOptions,
-    pub(super) opened: bool,
-    pub(super) downloading: bool,
-    pub(super) uploading: bool,
-    pub(super) remote_downloading: bool,
-    pub(super) remote_uploading: bool,
-    pub(super) remote_acks: bool,
-    pub(super) remote_wants: bool,
-    pub(super) heard: bool,
-    pub(super) ending: bool,
-    pub(super) haves: Haves,
-    pub(super) remote_len: u64,
-    pub(super) wanted: HashSet<u64>,
-    pub(super) wants_all: bool,
-    pub(super) wants_inflight: i32,
-    pub(super) inflight: VecDeque<Inflight>,
-    pub(super) asked: HashSet<Ask>,
-    /// How often it said that it had lost what it was just asked for, since the last pardon.
-    refusals: HashMap<Ask, u32>,
-    pardon_at: u64,
-    /// Where it goes on in each selection.
-    pub(super) cursors: HashMap<u64, Cursor>,
-    /// Since when, in milliseconds, requests wait and no answer comes.
-    pub(super) silent_since: Option<u64>,
-    window: usize,
-    block_size: usize,
+    pub(super) phase: Phase,
+    pub(super) ours: Side,
+    pub(super) remote: Remote,
+    pub(super) wants: Wants,
+    pub(super) requests: Requests,
+    pub(super) uploads: Uploads,
+    pub(super) seen: Seen,
+    pub(super) filed: Filed,
     /// Nodes that the remote has said it holds: proofs leave them out.
     pub tree: RemoteTree,
-    /// Requests of the remote that wait for their turn.
-    pub uploads: VecDeque<Request>,
-    /// An answer is being read from a slow storage; the next one waits, so that they leave in order.
-    pub is_serving: bool,
     /// Counters.
     pub stats: PeerStats,
 }
 
 impl Peer {
     pub(super) fn new(options: PeerOptions) -> Self {
+        let side = Side { uploading: true, downloading: true };
         Self {
             options,
-            opened: false,
-            downloading: options.downloading,
-            uploading: options.uploading,
-            remote_downloading: true,
-            remote_uploading: true,
-            remote_acks: false,
-            remote_wants: false,
-            heard: false,
-            ending: false,
-            haves: Haves::default(),
-            remote_len: 0,
-            wanted: HashSet::new(),
-            wants_all: false,
-            wants_inflight: 0,
-            inflight: VecDeque::new(),
-            asked: HashSet::new(),
-            refusals: HashMap::new(),
-            pardon_at: 0,
-            cursors: HashMap::new(),
-            silent_since: None,
-            window: options.max_requests.unwrap_or(FIRST_WINDOW),
-            block_size: 0,
+            phase: Phase::Opening,
+            ours: Side { uploading: options.uploading, downloading: options.downloading },
+            remote: Remote { side, acks: false, wants: false, haves: Haves::default(), len: 0 },
+            wants: Wants::default(),
+            requests: Requests::new(options.max_requests),
+            uploads: Uploads::default(),
+            seen: Seen::default(),
+            filed: Filed::default(),
             tree: RemoteTree::default(),
-            uploads: VecDeque::new(),
-            is_serving: false,
             stats: PeerStats::default(),
         }
     }
 
     /// True when the remote has opened its side.
     pub fn is_open(&self) -> bool {
-        self.opened
+        self.phase != Phase::Opening
     }
 
     /// The length that the remote has told, in blocks.
     pub fn remote_len(&self) -> u64 {
-        self.remote_len
+        self.remote.len
     }
 
     /// True if the remote says that it has the block.
     pub fn has(&self, block: u64) -> bool {
-        self.haves.get(block)
+        self.remote.haves.get(block)
     }
 
     /// Whether the remote downloads and uploads.
     pub fn remote_status(&self) -> (bool, bool) {
-        (self.remote_downloading, self.remote_uploading)
-    }
-
-    /// Whether we download from it and upload to it.
-    pub fn status_flags(&self) -> (bool, bool) {
-        (self.downloading, self.uploading)
+        (self.remote.side.downloading, self.remote.side.uploading)
     }
 
     /// True if the remote asked for acknowledgements.
     pub fn remote_acks(&self) -> bool {
-        self.remote_acks
+        self.remote.acks
     }
 
     /// Requests of ours without an answer.
     pub fn inflight(&self) -> usize {
-        self.inflight.len()
+        self.requests.len()
     }
 
-    /// True if another request may be sent. `urgent` ones, that somebody waits for, may go 16 beyond the window.
-    pub(super) fn has_room(&self, urgent: bool) -> bool {
-        self.inflight.len() < self.window + if urgent { FIRST_WINDOW } else { 0 }
-    }
-
+    /// True if requests may be sent.
     pub(super) fn can_ask(&self) -> bool {
-        self.opened && self.downloading && self.remote_uploading
+        self.is_open() && self.phase != Phase::Done && self.ours.downloading && self.remote.side.uploading
     }
 
-    pub(super) fn status(&self) -> Message {
-        Message::Status { uploading: Some(self.uploading), downloading: Some(self.downloading) }
+    /// True if the remote has told something of what it has.
+    pub(super) fn has_heard(&self) -> bool {
+        !matches!(self.phase, Phase::Opening | Phase::Open { heard: false })
     }
 
-    /// Takes the request that this answer belongs to; None if nothing like it was asked.
-    pub(super) fn take_inflight(&mut self, ask: Ask) -> Option<Inflight> {
-        let exact = |inflight: &Inflight| inflight.ask == ask;
-        let by_bytes = |inflight: &Inflight| inflight.bytes > 0 && inflight.ask.hash == ask.hash;
-        let place = self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
-        let was_full = !self.has_room(false);
-        let taken = self.inflight.remove(place)?;
-        self.silent_since = None;
-        self.asked.remove(&taken.ask);
-        if was_full && !taken.is_late {
-            self.widen();
-        }
-        Some(taken)
-    }
-
-    /// The remote has lost what it was asked for. If that happens again and again it is not asked for it until the next pardon.
-    pub(super) fn refuse(&mut self, ask: Ask) {
-        if self.take_inflight(ask).is_none() {
-            return;
-        }
-        let count = self.refusals.entry(ask).or_default();
-        *count += 1;
-        if *count >= MAX_REFUSALS {
-            self.asked.insert(ask);
-        }
-    }
-
-    /// Time has passed: what was refused may be asked for again.
-    pub(super) fn pardon(&mut self, now: u64) {
-        if now < self.pardon_at || self.refusals.is_empty() {
-            return;
-        }
-        self.pardon_at = now + LATE_AFTER;
-        for (ask, _) in self.refusals.drain().filter(|(_, count)| *count >= MAX_REFUSALS) {
-            if self.inflight.iter().all(|inflight| inflight.ask != ask) {
-                self.asked.remove(&ask);
-            }
-        }
-    }
-
-    /// Takes back a request; an answer that comes all the same was not asked for. False if it was not made.
-    pub(super) fn unask(&mut self, ask: Ask) -> bool {
-        let place = self.inflight.iter().position(|inflight| inflight.ask == ask);
-        let taken = place.and_then(|place| self.inflight.remove(place));
-        self.asked.remove(&ask);
-        taken.is_some()
-    }
-
-    /// Changes after how long a silence the stream ends.
-    pub fn set_timeout(&mut self, timeout: Option<u64>) {
-        self.options.timeout = timeout;
-    }
-
-    /// True if requests have been waiting, and nothing came, for too long. To be asked now and then.
-    pub(super) fn is_too_silent(&mut self, now: u64) -> bool {
-        if self.inflight.is_empty() {
-            self.silent_since = None;
-            return false;
-        }
-        let since = *self.silent_since.get_or_insert(now);
-        self.options.timeout.is_some_and(|timeout| now.saturating_sub(since) >= timeout)
-    }
-
-    /// Adapts to the size of the blocks that this peer sends.
-    pub(super) fn note_size(&mut self, size: usize) {
-        self.block_size = (self.block_size * 7 + size) / 8;
-    }
-
-    /// The link kept all requests busy: allow one more for each answer, which doubles the window every round trip.
-    fn widen(&mut self) {
-        let fits = (self.window + 1).saturating_mul(self.block_size) <= MAX_WINDOW_BYTES;
-        if self.options.max_requests.is_none() && self.window < MAX_WINDOW && fits {
-            self.window += 1;
+    /// How it is to be found.
+    pub(super) fn file(&self) -> Filed {
+        let can_ask = self.can_ask();
+        let is_settled = self.has_heard() && self.requests.is_settled() && self.wants.is_answered();
+        Filed {
+            len: self.remote.len,
+            due: self.requests.due(self.options.timeout),
+            has_room: can_ask && self.requests.has_room(true) && !self.remote.haves.is_empty(),
+            can_ask,
+            is_busy: can_ask && !is_settled,
+            may_end: can_ask && !self.options.live && self.phase == Phase::Open { heard: true },
+            wants: self.remote.wants,
         }
     }
 }

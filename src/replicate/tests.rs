@@ -1,10 +1,16 @@
 //! What a replicator asks for and answers, message by message.
 
+use bytes::Bytes;
+
 use super::*;
+use crate::log::bitfield::Bitfield;
 use crate::log::stage::Stage;
-use crate::math::crypto::leaf_hash;
+use crate::math::crypto::{Node, leaf_hash};
 use crate::math::flat::BlockIndex;
 use crate::math::rle;
+use crate::wire::Message;
+
+mod many;
 
 const PEER: PeerId = PeerId(1);
 const OTHER: PeerId = PeerId(2);
@@ -160,10 +166,14 @@ fn a_list_is_asked_for_in_its_order_and_then_forgotten() {
     assert_eq!(requests(&mut replicator, 0, local(&holding(1), 1)), [(PEER, 2), (PEER, 5)]);
     replicator.receive(local(&holding(1), 1), PEER, have(9, None, None)).unwrap();
     assert_eq!(requests(&mut replicator, 0, local(&holding(1), 1)), [(PEER, 9)]);
-    assert!(replicator.peers.values().all(|peer| peer.cursors.len() == 1));
+    assert_eq!(replicator.waits.listed.next(), 3);
+    for block in [5, 9, 2] {
+        assert_eq!(replicator.arrived(block), []);
+    }
     replicator.settle(0, local(&holding(10), 10));
     assert!(std::iter::from_fn(|| replicator.poll()).any(|output| matches!(output, Output::Resolved(WaitId(7)))));
-    assert!(replicator.peers.values().all(|peer| peer.cursors.is_empty()));
+    assert!(replicator.waits.ids.is_empty() && replicator.waits.lists.is_empty());
+    assert!(!replicator.waits.listed.has_since(0));
 }
 
 #[test]
@@ -228,4 +238,213 @@ fn a_reader_that_is_not_live_ends_when_it_has_everything() {
     let done = Message::Status { uploading: Some(false), downloading: Some(false) };
     replicator.receive(local(&held, 3), PEER, done).unwrap();
     assert!(std::iter::from_fn(|| replicator.poll()).any(|output| matches!(output, Output::Done(PEER))));
+}
+
+/// What a reader that is not sparse says of its work, given what the writer has told; the last message of a status, if any.
+fn status_of(replicator: &mut Replicator, local: Local<'_>) -> Option<Message> {
+    replicator.settle(0, local);
+    sent(replicator)
+        .into_iter()
+        .rev()
+        .map(|(_, message)| message)
+        .find(|message| matches!(message, Message::Status { .. }))
+}
+
+/// A reader that is not sparse and has one open peer.
+fn reader(live: bool) -> Replicator {
+    let mut replicator = Replicator::new(false, false);
+    replicator.add_peer(PEER, options(live, true));
+    replicator.open_peer(PEER);
+    replicator
+}
+
+fn held(blocks: impl IntoIterator<Item = u64>) -> Bitfield {
+    let (mut bitfield, mut stage) = (Bitfield::new(3584), Stage::new());
+    blocks.into_iter().for_each(|block| _ = stage.set(&bitfield, block, true));
+    bitfield.apply(stage);
+    bitfield
+}
+
+#[test]
+fn a_reader_is_complete_when_it_has_what_its_peers_have() {
+    let window = Some(1024 * 1024);
+    let mut replicator = reader(false);
+    assert_eq!(status_of(&mut replicator, local(&holding(0), 0)), None);
+    // The writer has cleared block 0.
+    let nothing = held([]);
+    replicator.receive(local(&nothing, 0), PEER, have(2, None, None)).unwrap();
+    replicator.receive(local(&nothing, 0), PEER, have(0, window, Some(&[0b0110_0000]))).unwrap();
+    let mut asked = requests(&mut replicator, 0, local(&nothing, 0));
+    asked.sort_unstable();
+    assert_eq!(asked, [(PEER, 1), (PEER, 2)]);
+    for block in [2, 1] {
+        assert_eq!(status_of(&mut replicator, local(&held([2]), 3)), None);
+        replicator.receive(local(&held([]), 0), PEER, data(block)).unwrap();
+        assert_eq!(status_of(&mut replicator, local(&held([2]), 3)), None);
+        replicator.stored(PEER, block, Some(1));
+        replicator.arrived(block);
+    }
+    let status = Message::Status { uploading: Some(true), downloading: Some(false) };
+    assert_eq!(status_of(&mut replicator, local(&held([1, 2]), 3)), Some(status));
+}
+
+#[test]
+fn a_reader_waits_for_all_that_its_peers_are_going_to_tell() {
+    let (window, held) = (Some(1024 * 1024), held([1, 2]));
+    let mut replicator = reader(false);
+    replicator.add_peer(OTHER, options(false, true));
+    replicator.open_peer(OTHER);
+    assert_eq!(status_of(&mut replicator, local(&held, 3)), None);
+    // The answer to the want is still to come, then that of the other peer, then what it has.
+    replicator.receive(local(&held, 3), PEER, have(2, None, None)).unwrap();
+    assert_eq!(status_of(&mut replicator, local(&held, 3)), None);
+    replicator.receive(local(&held, 3), PEER, have(0, window, Some(&[0b0110_0000]))).unwrap();
+    assert_eq!(status_of(&mut replicator, local(&held, 3)), None);
+    replicator.receive(local(&held, 3), OTHER, have(0, window, Some(&[0b1110_0000]))).unwrap();
+    assert_eq!(requests(&mut replicator, 0, local(&held, 3)), [(OTHER, 0)]);
+    // The other one loses what the reader was waiting for.
+    replicator.receive(local(&held, 3), OTHER, Message::Unhave { start: 0, length: None }).unwrap();
+    replicator.settle(0, local(&held, 3));
+    let ended: Vec<PeerId> = sent(&mut replicator).into_iter().map(|(peer, _)| peer).collect();
+    assert_eq!(ended, [PEER, OTHER]);
+}
+
+#[test]
+fn a_writer_that_has_cleared_everything_ends_too() {
+    let mut replicator = reader(false);
+    assert_eq!(status_of(&mut replicator, local(&held([]), 0)), None);
+    replicator.receive(local(&held([]), 0), PEER, have(0, Some(1024 * 1024), Some(&[]))).unwrap();
+    assert!(status_of(&mut replicator, local(&held([]), 0)).is_some());
+}
+
+#[test]
+fn a_hole_as_wide_as_many_windows_does_not_hide_what_follows() {
+    let mut replicator = reader(true);
+    let (nothing, far) = (held([]), 60 * 1024 * 1024);
+    replicator.receive(local(&nothing, 0), PEER, have(far, None, None)).unwrap();
+    let mut windows = 0;
+    for _ in 0..100 {
+        replicator.settle(0, local(&nothing, 0));
+        windows += wants(&sent(&mut replicator));
+        replicator.receive(local(&nothing, 0), PEER, have(0, Some(1024 * 1024), Some(&[]))).unwrap();
+    }
+    assert_eq!(windows, 61);
+}
+
+#[test]
+fn what_was_cleared_stays_cleared_until_it_is_asked_for() {
+    let mut replicator = reader(true);
+    let all = held((0..7).chain(8..10));
+    replicator.receive(local(&all, 10), PEER, have(0, Some(7), None)).unwrap();
+    replicator.receive(local(&all, 10), PEER, have(8, Some(2), None)).unwrap();
+    assert_eq!(requests(&mut replicator, 0, local(&all, 10)), []);
+    // Block 7 was not held when 2..8 were cleared: it is wanted as before.
+    let some = held([0, 1, 8, 9]);
+    replicator.cleared(2, 8, &[(2, 7)]);
+    replicator.receive(local(&some, 10), PEER, have(0, Some(10), None)).unwrap();
+    assert_eq!(requests(&mut replicator, 0, local(&some, 10)), [(PEER, 7)]);
+    replicator.wait_block(WaitId(1), 3);
+    assert_eq!(requests(&mut replicator, 0, local(&some, 10)), [(PEER, 3)]);
+    replicator.select(Some(WaitId(2)), Range::Blocks(vec![5]));
+    assert_eq!(requests(&mut replicator, 0, local(&some, 10)), [(PEER, 5)]);
+    replicator.select(Some(WaitId(3)), Range::Span { start: 3, end: Some(5), linear: true, hash: false });
+    assert_eq!(requests(&mut replicator, 0, local(&some, 10)), [(PEER, 4)]);
+    replicator.lost(8, 9);
+    assert_eq!(requests(&mut replicator, 0, local(&held([0, 1, 9]), 10)), [(PEER, 8)]);
+    // A peer that comes later brings it back, as in stock.
+    replicator.add_peer(OTHER, options(true, true));
+    replicator.open_peer(OTHER);
+    replicator.receive(local(&some, 10), OTHER, have(0, Some(10), None)).unwrap();
+    let asked = requests(&mut replicator, 0, local(&held([0, 1, 9]), 10));
+    assert_eq!(asked, [(OTHER, 2), (OTHER, 6)]);
+}
+
+#[test]
+fn a_download_is_over_when_all_of_it_was_here_once() {
+    let mut replicator = with_peer(options(true, true));
+    replicator.select(Some(WaitId(1)), Range::Span { start: 0, end: Some(4), linear: false, hash: false });
+    replicator.select(Some(WaitId(2)), Range::Blocks(vec![3, 0]));
+    replicator.settle(0, local(&held([0, 1, 2]), 4));
+    replicator.cleared(0, 1, &[(0, 1)]);
+    replicator.settle(0, local(&held([1, 2]), 4));
+    replicator.arrived(3);
+    replicator.settle(0, local(&held([1, 2, 3]), 4));
+    let is_resolved = |output| if let Output::Resolved(id) = output { Some(id) } else { None };
+    let resolved: Vec<WaitId> = std::iter::from_fn(|| replicator.poll()).filter_map(is_resolved).collect();
+    assert_eq!(resolved, [WaitId(1), WaitId(2)]);
+}
+
+#[test]
+fn what_is_lost_before_a_download_is_over_is_fetched_again() {
+    let mut replicator = with_peer(options(true, true));
+    let all = held(0..3);
+    replicator.receive(local(&all, 4), PEER, have(0, Some(3), None)).unwrap();
+    replicator.select(Some(WaitId(1)), Range::Span { start: 0, end: Some(4), linear: false, hash: false });
+    replicator.select(Some(WaitId(2)), Range::Blocks(vec![3, 0]));
+    assert_eq!(requests(&mut replicator, 0, local(&all, 4)), []);
+    replicator.lost(0, 1);
+    assert_eq!(requests(&mut replicator, 0, local(&held([1, 2]), 4)), [(PEER, 0)]);
+    replicator.arrived(3);
+    replicator.settle(0, local(&held([1, 2, 3]), 4));
+    assert!(!std::iter::from_fn(|| replicator.poll()).any(|output| matches!(output, Output::Resolved(_))));
+    replicator.arrived(0);
+    replicator.settle(0, local(&held(0..4), 4));
+    assert_eq!(
+        std::iter::from_fn(|| replicator.poll()).filter(|output| matches!(output, Output::Resolved(_))).count(),
+        2
+    );
+}
+
+#[test]
+fn gets_are_answered_in_the_order_in_which_they_were_asked() {
+    let mut replicator = with_peer(options(true, true));
+    [9, 4, 7].into_iter().for_each(|id| replicator.wait_block(WaitId(id), 3));
+    assert!(replicator.cancel(WaitId(4)));
+    assert_eq!(replicator.arrived(3), [WaitId(9), WaitId(7)]);
+    assert_eq!(replicator.arrived(3), []);
+}
+
+fn request(index: u64, bytes: u64) -> Message {
+    Message::Request { index, bytes, hash: false, nodes: 0 }
+}
+
+#[test]
+fn requests_wait_in_turn_and_can_be_cancelled() {
+    let held = holding(3);
+    let mut replicator = with_peer(options(true, true));
+    let hear = |replicator: &mut Replicator, message| replicator.receive(local(&held, 3), PEER, message).unwrap();
+    let asked = |replicator: &mut Replicator| {
+        std::iter::from_fn(|| replicator.poll()).filter(|output| matches!(output, Output::Asked(PEER))).count()
+    };
+    for (index, bytes) in [(0, 0), (1, 0), (2, 0), (0, 9), (1, 0)] {
+        hear(&mut replicator, request(index, bytes));
+    }
+    hear(&mut replicator, Message::Cancel { index: 1, bytes: 0, hash: false });
+    assert_eq!((asked(&mut replicator), replicator.uploads_waiting(PEER)), (1, 3));
+    let take = |replicator: &mut Replicator, max| -> Vec<(u64, u64)> {
+        replicator.take_uploads(PEER, max).iter().map(|request| (request.index, request.bytes)).collect()
+    };
+    assert_eq!(take(&mut replicator, 10), [(0, 0), (2, 0)]);
+    assert_eq!(take(&mut replicator, 10), []);
+    hear(&mut replicator, request(2, 0));
+    assert_eq!(asked(&mut replicator), 0);
+    replicator.served(PEER);
+    assert_eq!((asked(&mut replicator), take(&mut replicator, 10)), (1, vec![(0, 9)]));
+    replicator.served(PEER);
+    assert_eq!((asked(&mut replicator), take(&mut replicator, 10)), (1, vec![(2, 0)]));
+    replicator.served(PEER);
+    assert_eq!((asked(&mut replicator), take(&mut replicator, 10)), (0, vec![]));
+}
+
+#[test]
+fn who_asks_without_end_breaks_its_word() {
+    let held = holding(3);
+    let mut replicator = with_peer(options(true, true));
+    let hear = |replicator: &mut Replicator, message| replicator.receive(local(&held, 3), PEER, message);
+    (0..2 * MAX_UPLOADS).for_each(|_| hear(&mut replicator, request(1, 0)).unwrap());
+    assert_eq!(hear(&mut replicator, request(1, 0)), Err(Fault::TooManyRequests));
+    replicator.set_status(PEER, true, false);
+    assert_eq!(replicator.uploads_waiting(PEER), 0);
+    assert_eq!(hear(&mut replicator, request(1, 0)), Ok(()));
+    assert_eq!(replicator.uploads_waiting(PEER), 0);
 }

@@ -12,7 +12,7 @@ use super::disk::Disk;
 use super::error::StoreError;
 use super::io::{Io, now};
 use super::layout::File;
-use super::mailbox::{Abilities, Answer, Mailbox, Op, Request};
+use super::mailbox::{Answer, Mailbox, Op, Request};
 use super::memory::MemoryStorage;
 use super::storage::{Storage, Write};
 
@@ -21,6 +21,7 @@ struct World {
     io: Io,
     remote: Option<(Arc<Mailbox>, Io)>,
     directory: Option<tempfile::TempDir>,
+    can_stat: bool,
 }
 
 fn memory() -> Io {
@@ -28,26 +29,27 @@ fn memory() -> Io {
 }
 
 fn mailbox(can_stat: bool) -> World {
-    let mailbox = Mailbox::new(Abilities { can_clear: true, can_stat });
-    World { io: Io::mailbox(mailbox.clone()), remote: Some((mailbox, memory())), directory: None }
+    let mailbox = Mailbox::new();
+    World { io: Io::mailbox(mailbox.clone()), remote: Some((mailbox, memory())), directory: None, can_stat }
 }
 
 fn worlds() -> [World; 4] {
     let directory = tempfile::tempdir().unwrap();
     let disk: Arc<dyn Storage> = Arc::new(Disk::new(directory.path()));
     [
-        World { io: Io::native(disk), remote: None, directory: Some(directory) },
-        World { io: memory(), remote: None, directory: None },
+        World { io: Io::native(disk), remote: None, directory: Some(directory), can_stat: true },
+        World { io: memory(), remote: None, directory: None, can_stat: true },
         mailbox(true),
         mailbox(false),
     ]
 }
 
-fn carry_out(io: &Io, request: Request) -> Result<Answer, StoreError> {
+fn carry_out(io: &Io, can_stat: bool, request: Request) -> Result<Answer, StoreError> {
     Ok(match request.op {
         Op::Read { file, offset, len } => {
             now(io.read(file, offset, len)).unwrap()?.map_or(Answer::Absent, Answer::Bytes)
         }
+        Op::Len(_) if !can_stat => Answer::Unable,
         Op::Len(file) => now(io.len(file)).unwrap()?.map_or(Answer::Absent, Answer::Len),
         Op::Write(writes) => {
             now(io.write_batch(writes)).unwrap()?;
@@ -72,7 +74,7 @@ impl World {
             let (mailbox, remote) = self.remote.as_ref().expect("a native storage is never pending");
             // Out of order, as JavaScript may.
             for request in mailbox.take_requests().into_iter().rev() {
-                mailbox.answer(request.id, carry_out(remote, request));
+                mailbox.answer(request.id, carry_out(remote, self.can_stat, request));
             }
         }
     }

@@ -5,11 +5,13 @@
 //!   handles        opens files when first needed, holds the lock
 //!   positioned     reads and writes at an offset, by platform
 //! ```
-//! Nothing is made before the first write or a creating lock. A directory that may not be written opens for reading.
-//! Errors are the disk's, named as Node names them.
+//! Nothing is made before the first write or a creating lock. A directory that may not be written
+//! opens for reading. Errors are the disk's, named as Node names them.
 //!
-//! Invariant: no two storages, in any processes, stock's included, have the bitfield of one directory open at once.
-//! Source: random-access-file@2.2.1 index.js, hypercore-default-storage@1.1.1, fsctl@1.0.0 binding.cc.
+//! Invariant: no two storages, in any processes, stock's included, have the bitfield of one
+//! directory open at once.
+//! Source: random-access-file@2.2.1 index.js, hypercore-default-storage@1.1.1, fsctl@1.0.0
+//! binding.cc.
 
 mod handles;
 mod positioned;
@@ -82,6 +84,21 @@ impl Storage for Disk {
     fn close(&self) -> Result<(), StoreError> {
         self.handles.close();
         Ok(())
+    }
+
+    fn abandon(&self) -> Result<(), StoreError> {
+        let made = self.handles.take_made();
+        // The last made goes first, for a secret key must not be gone before its public key. The
+        // bitfield goes last: it is the lock. Directories go when nothing is open in them.
+        let (lock, files): (Vec<File>, Vec<File>) = made.files.iter().rev().partition(|&&file| file == File::Bitfield);
+        let removed =
+            files.into_iter().chain(lock).map(|file| remove(&self.handles.path(file))).fold(Ok(()), Result::and);
+        self.close()?;
+        for directory in &made.directories {
+            // Somebody else may have put something there meanwhile; then it stays.
+            std::fs::remove_dir(directory).ok();
+        }
+        removed
     }
 
     fn destroy(&self) -> Result<(), StoreError> {

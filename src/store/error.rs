@@ -4,7 +4,8 @@
 //! EACCES: permission denied, open '/feeds/tree'
 //! code    text               syscall path
 //! ```
-//! All of them are the disk's fault, but `Closed`, which is the caller's. A file that does not exist is no error: it is absent.
+//! All of them are the disk's fault, but `Closed`, which is the caller's. A file that does not
+//! exist is no error: it is absent.
 //!
 //! Source: libuv's names and texts (uv.h), random-access-file@2.2.1 for `ELOCKED`.
 
@@ -48,7 +49,8 @@ impl StoreError {
         StoreError::System { code: code_of(error), errno, syscall, path: path.to_owned() }
     }
 
-    /// The stable code that the JavaScript error carries; None for a foreign error, which is handed over as it is.
+    /// The stable code that the JavaScript error carries; None for a foreign error, which is handed
+    /// over as it is.
     pub const fn code(&self) -> Option<&'static str> {
         match self {
             StoreError::System { code, .. } => Some(code),
@@ -76,7 +78,8 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
-/// Number on every Unix, kind where the standard library has one (the only way on Windows), code, text.
+/// Number on every Unix, kind where the standard library has one (the only way on Windows), code,
+/// text.
 type Row = (i32, Option<io::ErrorKind>, &'static str, &'static str);
 
 /// Below 35 all Unixes agree on the numbers; the rest is known by its kind, and has number 0 here.

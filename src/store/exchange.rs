@@ -1,12 +1,15 @@
-//! Exchange: questions that leave this process's Rust side, and the futures that wait for their answers.
+//! Exchange: questions that leave this process's Rust side, and the futures that wait for their
+//! answers.
 //!
 //! ```text
 //! future --ask--> questions --take--> whoever can answer
 //!    ^---wake---- answers  <--answer------'
 //! ```
-//! The one who polls the futures takes all questions in one crossing, and answers them in any order, from any thread.
+//! The one who polls the futures takes all questions in one crossing, and answers them in any
+//! order, from any thread.
 //!
-//! Invariant: each question is handed out once and answered at most once; no lock is held while a future is woken.
+//! Invariant: each question is handed out once and answered at most once; no lock is held while a
+//! future is woken.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -59,12 +62,14 @@ impl<Q, A> Exchange<Q, A> {
         look(&self.state.lock().outbox)
     }
 
-    /// All questions since the last call, with the numbers for their answers, in the order they were asked.
+    /// All questions since the last call, with the numbers for their answers, in the order they
+    /// were asked.
     pub fn take(&self) -> Vec<(u64, Q)> {
         mem::take(&mut self.state.lock().outbox)
     }
 
-    /// Answers a question. Nothing happens if nobody waits for it any more, or if it was answered before.
+    /// Answers a question. Nothing happens if nobody waits for it any more, or if it was answered
+    /// before.
     pub fn answer(&self, id: u64, answer: A) {
         let before = match self.state.lock().waiting.get_mut(&id) {
             None | Some(Waiting::Answered(_)) => return,
@@ -76,7 +81,8 @@ impl<Q, A> Exchange<Q, A> {
     }
 }
 
-/// The future of one answer. Dropped, it forgets the answer; the question may be looked into all the same.
+/// The future of one answer. Dropped, it forgets the answer; the question may be looked into all
+/// the same.
 #[derive(Debug)]
 pub struct Ticket<Q, A> {
     exchange: Arc<Exchange<Q, A>>,
@@ -88,7 +94,8 @@ impl<Q, A> Future for Ticket<Q, A> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = Waiting::Polled(context.waker().clone());
-        // Wakers may run foreign code when they are dropped: what was there before leaves the lock first.
+        // Wakers may run foreign code when they are dropped: what was there before leaves the lock
+        // first.
         let before = self.exchange.state.lock().waiting.insert(self.id, polled);
         match before {
             Some(Waiting::Answered(answer)) => Poll::Ready(answer),

@@ -4,6 +4,9 @@
 //! verb --await--> Io --+-- native:  Arc<dyn Storage>, done at the first poll
 //!                      +-- mailbox: requests to JavaScript, done when answered
 //! ```
+//! An Io that must not keep anybody waiting ([`Io::cache_only`]) has an allowance: reads, and whatever else a verb spends on it, until
+//! it is used up. Then all is `WouldBlock`, and the same verb is to be run again on a worker, with an Io that may wait.
+//!
 //! None always means "not there": the file does not exist, or the range is not wholly in it. All else is an error.
 //!
 //! Invariant: on a native storage every future is ready at its first poll; `now` relies on it.
@@ -13,6 +16,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -22,16 +26,33 @@ use super::layout::File;
 use super::mailbox::{Answer, Mailbox, Op, Ticket};
 use super::storage::{Storage, Wait, Write};
 
-/// A storage as verbs see it. Cheap to clone.
-#[derive(Clone)]
+/// What one verb may cost where nobody must be kept waiting: some 300 microseconds, by the measure of [`Io::spend`].
+const ALLOWANCE: u64 = 300;
+/// Bytes that are read and hashed in a microsecond.
+const BYTES_A_UNIT: u64 = 1024;
+
+/// A storage as verbs see it. Cheap to clone; a clone has an allowance of its own.
 pub struct Io {
     place: Place,
+    spent: AtomicU64,
 }
 
 #[derive(Clone)]
 enum Place {
     Native(Arc<dyn Storage>, Wait),
     Mailbox(Arc<Mailbox>),
+}
+
+impl Clone for Io {
+    fn clone(&self) -> Self {
+        self.place.clone().into()
+    }
+}
+
+impl From<Place> for Io {
+    fn from(place: Place) -> Self {
+        Self { place, spent: AtomicU64::new(0) }
+    }
 }
 
 /// Polls once. On a native storage that is enough; None means that the storage lives elsewhere and owes an answer.
@@ -45,18 +66,19 @@ pub fn now<F: Future>(future: F) -> Option<F::Output> {
 impl Io {
     /// Over a native storage; reads wait for devices.
     pub fn native(storage: Arc<dyn Storage>) -> Self {
-        Io { place: Place::Native(storage, Wait::Block) }
+        Place::Native(storage, Wait::Block).into()
     }
 
     /// Over a storage that lives in JavaScript.
     pub fn mailbox(mailbox: Arc<Mailbox>) -> Self {
-        Io { place: Place::Mailbox(mailbox) }
+        Place::Mailbox(mailbox).into()
     }
 
-    /// The same storage, but reads that would wait for a device answer `WouldBlock`.
+    /// The same storage for one verb that must not keep anybody waiting: what would wait for a device, or is much work, answers
+    /// `WouldBlock`.
     pub fn cache_only(&self) -> Io {
         match &self.place {
-            Place::Native(storage, _) => Io { place: Place::Native(storage.clone(), Wait::CacheOnly) },
+            Place::Native(storage, _) => Place::Native(storage.clone(), Wait::CacheOnly).into(),
             Place::Mailbox(_) => self.clone(),
         }
     }
@@ -66,17 +88,25 @@ impl Io {
         matches!(self.place, Place::Native(_, Wait::CacheOnly))
     }
 
+    /// Takes work of about so many microseconds from the allowance; `WouldBlock` if that is more than is left. Where waiting is
+    /// allowed this does nothing.
+    pub fn spend(&self, cost: u64) -> Result<(), StoreError> {
+        if !self.is_hasty() {
+            return Ok(());
+        }
+        let spent = self.spent.load(Ordering::Relaxed).saturating_add(cost);
+        self.spent.store(spent, Ordering::Relaxed);
+        if spent > ALLOWANCE { Err(StoreError::WouldBlock) } else { Ok(()) }
+    }
+
+    /// The cost of a read of so many bytes.
+    fn spend_read(&self, len: usize) -> Result<(), StoreError> {
+        self.spend(u64::try_from(len).unwrap_or(u64::MAX) / BYTES_A_UNIT + 1)
+    }
+
     /// True if every future is ready at its first poll.
     pub const fn is_native(&self) -> bool {
         matches!(self.place, Place::Native(..))
-    }
-
-    /// True if `clear` and `truncate` do anything.
-    pub fn can_clear(&self) -> bool {
-        match &self.place {
-            Place::Native(..) => true,
-            Place::Mailbox(mailbox) => mailbox.abilities().can_clear,
-        }
     }
 
     /// Takes the lock (see `Storage::lock`). JavaScript storages lock for themselves.
@@ -89,6 +119,7 @@ impl Io {
 
     /// Exactly `len` bytes from `offset` on, or None.
     pub async fn read(&self, file: File, offset: u64, len: usize) -> Result<Option<Bytes>, StoreError> {
+        self.spend_read(len)?;
         match &self.place {
             Place::Native(storage, wait) => read_exact(storage.as_ref(), file, offset, len, *wait),
             Place::Mailbox(mailbox) => exact(post_read(mailbox, file, offset, len).await, len),
@@ -98,6 +129,7 @@ impl Io {
     /// Up to `len` bytes from `offset` on: fewer at the end of the file, none if it does not exist.
     pub async fn read_up_to(&self, file: File, offset: u64, len: usize) -> Result<Bytes, StoreError> {
         if let Place::Native(storage, wait) = &self.place {
+            self.spend_read(len)?;
             return read_some(storage.as_ref(), file, offset, len, *wait);
         }
         if let Some(bytes) = self.read(file, offset, len).await? {
@@ -116,7 +148,10 @@ impl Io {
         match &self.place {
             Place::Native(storage, wait) => requests
                 .iter()
-                .map(|&(file, offset, len)| read_exact(storage.as_ref(), file, offset, len, *wait))
+                .map(|&(file, offset, len)| {
+                    self.spend_read(len)?;
+                    read_exact(storage.as_ref(), file, offset, len, *wait)
+                })
                 .collect(),
             Place::Mailbox(mailbox) => {
                 let tickets: Vec<Ticket> =
@@ -146,11 +181,11 @@ impl Io {
     pub async fn len(&self, file: File) -> Result<Option<u64>, StoreError> {
         match &self.place {
             Place::Native(storage, _) => storage.len(file),
-            Place::Mailbox(mailbox) if mailbox.abilities().can_stat => match mailbox.post(Op::Len(file)).await? {
+            Place::Mailbox(mailbox) => match mailbox.post(Op::Len(file)).await? {
                 Answer::Len(len) => Ok(Some(len)),
+                Answer::Unable => self.probe_len(file).await,
                 _ => Ok(None),
             },
-            Place::Mailbox(_) => self.probe_len(file).await,
         }
     }
 
@@ -177,10 +212,7 @@ impl Io {
     pub async fn clear(&self, file: File, offset: u64, len: u64) -> Result<(), StoreError> {
         match &self.place {
             Place::Native(storage, _) => storage.clear(file, offset, len),
-            Place::Mailbox(mailbox) if mailbox.abilities().can_clear => {
-                mailbox.post(Op::Clear { file, offset, len }).await.map(drop)
-            }
-            Place::Mailbox(_) => Ok(()),
+            Place::Mailbox(mailbox) => mailbox.post(Op::Clear { file, offset, len }).await.map(drop),
         }
     }
 
@@ -208,6 +240,15 @@ impl Io {
         match &self.place {
             Place::Native(storage, _) => storage.close(),
             Place::Mailbox(mailbox) => for_all_files(mailbox, Op::Close).await,
+        }
+    }
+
+    /// Gives up what an open that failed has begun: what this storage has made is removed, all else stays. JavaScript storages
+    /// make files when they are read, each in its own way: these are only closed.
+    pub async fn abandon(&self) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Native(storage, _) => storage.abandon(),
+            Place::Mailbox(_) => self.close().await,
         }
     }
 

@@ -7,7 +7,8 @@
 //! bitfield    header | page 0 | page 1 | ...        page size from the header
 //! data        blocks, back to back
 //! ```
-//! A header is 32 bytes. Nothing here fails: indexes come from blocks below 2^53, so no offset leaves 63 bits.
+//! A header is 32 bytes. Nothing here fails: indexes come from blocks below 2^53, so no offset
+//! leaves 63 bits.
 //!
 //! Source: hypercore@9.12.0 lib/storage.js. Drawn in docs/format.md, "Files".
 

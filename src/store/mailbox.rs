@@ -15,15 +15,6 @@ use super::exchange::{self, Exchange};
 use super::layout::File;
 use super::storage::Write;
 
-/// What the storage can do besides reading and writing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Abilities {
-    /// It has `del`.
-    pub can_clear: bool,
-    /// It has `stat`.
-    pub can_stat: bool,
-}
-
 /// Something to be done in JavaScript. Offsets and lengths are bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -47,7 +38,7 @@ pub enum Op {
     },
     /// All of these, in any order. Wants `Done` when the last is over, or the first error.
     Write(Vec<Write>),
-    /// Wants `Done`.
+    /// Wants `Done`, also from a file that cannot give anything back.
     Clear {
         /// Of this file.
         file: File,
@@ -56,7 +47,7 @@ pub enum Op {
         /// This much.
         len: u64,
     },
-    /// Wants `Len` or `Absent`.
+    /// Wants `Len`, `Absent`, or `Unable` from a file that cannot tell.
     Len(File),
     /// Wants `Done`, also for a file that was never opened.
     Close(File),
@@ -73,14 +64,15 @@ pub enum Answer {
     Len(u64),
     /// The file does not exist, or ends before the range does.
     Absent,
+    /// The storage of this file cannot do that.
+    Unable,
     /// It is done.
     Done,
 }
 
 /// Requests on their way out, and the verbs that wait for answers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Mailbox {
-    abilities: Abilities,
     exchange: Arc<Requests>,
 }
 
@@ -90,14 +82,9 @@ type Requests = Exchange<Op, Result<Answer, StoreError>>;
 pub type Ticket = exchange::Ticket<Op, Result<Answer, StoreError>>;
 
 impl Mailbox {
-    /// An empty mailbox for a storage with these abilities.
-    pub fn new(abilities: Abilities) -> Arc<Self> {
-        Arc::new(Mailbox { abilities, exchange: Arc::default() })
-    }
-
-    /// What the storage can do.
-    pub const fn abilities(&self) -> Abilities {
-        self.abilities
+    /// An empty mailbox.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
     }
 
     /// Posts a request at once; the ticket is the future of its answer.

@@ -4,7 +4,8 @@
 //! file:  page 0 | page 1 | (hole) | page 3 ...     64 KiB each; a page is as long as what was written to it
 //! ```
 //! What is not there reads as zeros up to the file's length. Clearing a whole page gives it back.
-//! `Memory` holds the bytes and outlives its storages, as a directory does; a `MemoryStorage` is one opening of it.
+//! `Memory` holds the bytes and outlives its storages, as a directory does; a `MemoryStorage` is
+//! one opening of it.
 //!
 //! Invariant: no byte beyond a file's length is kept, so a file that grows again grows with zeros.
 
@@ -32,6 +33,7 @@ pub struct Memory {
 pub struct MemoryStorage {
     memory: Arc<Memory>,
     state: Mutex<State>,
+    made: PerFile<AtomicBool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ enum State {
 impl MemoryStorage {
     /// Opens `memory`; what earlier storages wrote to it is there.
     pub fn new(memory: Arc<Memory>) -> Self {
-        MemoryStorage { memory, state: Mutex::new(State::Open) }
+        MemoryStorage { memory, state: Mutex::new(State::Open), made: PerFile::default() }
     }
 
     fn pages(&self, file: File) -> Result<&RwLock<Option<Pages>>, StoreError> {
@@ -55,7 +57,11 @@ impl MemoryStorage {
     }
 
     fn change(&self, file: File, change: impl FnOnce(&mut Pages)) -> Result<(), StoreError> {
-        change(self.pages(file)?.write().get_or_insert_default());
+        let mut pages = self.pages(file)?.write();
+        if pages.is_none() {
+            self.made.of(file).store(true, Ordering::Release);
+        }
+        change(pages.get_or_insert_default());
         Ok(())
     }
 
@@ -117,6 +123,13 @@ impl Storage for MemoryStorage {
         }
         *state = State::Closed;
         Ok(())
+    }
+
+    fn abandon(&self) -> Result<(), StoreError> {
+        for file in File::ALL.into_iter().filter(|&file| self.made.of(file).load(Ordering::Acquire)) {
+            *self.memory.files.of(file).write() = None;
+        }
+        self.close()
     }
 
     fn destroy(&self) -> Result<(), StoreError> {

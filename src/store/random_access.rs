@@ -3,11 +3,13 @@
 //! ```text
 //! Storage (synchronous, &self)  --lock a file, run its future to the end-->  RandomAccess (asynchronous, &mut self)
 //! ```
-//! The crate's storages need an executor, and which one is theirs to know, so the caller brings a way to run a future to
-//! its end. What to expect: random-access-memory@3 is whole; random-access-disk@3.0.1 gives zeros for what lies beyond
-//! 2 MiB, costs 15 to 60 us an operation, and always syncs. Therefore [`super::disk::Disk`] is the default.
+//! The crate's storages need an executor, and which one is theirs to know, so the caller brings a
+//! way to run a future to its end. What to expect: random-access-memory@3 is whole;
+//! random-access-disk@3.0.1 gives zeros for what lies beyond 2 MiB, costs 15 to 60 us an operation,
+//! and always syncs. Therefore [`super::disk::Disk`] is the default.
 //!
-//! Invariant: one operation at a time on a file. Nothing is cached, so a reader in a hurry is told to wait.
+//! Invariant: one operation at a time on a file. Nothing is cached, so a reader in a hurry is told
+//! to wait.
 //! Source: random-access-storage@5.0.0 src/lib.rs.
 
 use std::future::Future;
@@ -34,7 +36,8 @@ pub struct RandomAccessStorage<T> {
 }
 
 impl<T: RandomAccess + Send> RandomAccessStorage<T> {
-    /// `open` makes the storage of each file; `run` runs a future to its end, on the crate's executor.
+    /// `open` makes the storage of each file; `run` runs a future to its end, on the crate's
+    /// executor.
     pub fn new(mut open: impl FnMut(File) -> T, run: impl for<'a> Fn(Task<'a>) + Send + Sync + 'static) -> Self {
         let files = PerFile::make(|file| Mutex::new(open(file)));
         Self { files, run: Box::new(run), is_closed: AtomicBool::new(false) }

@@ -6,8 +6,8 @@
 //! node       hash 32 B | u64be size                                                        40 B
 //! signature  64 B
 //! ```
-//! All zero means "never written", for each of them. What is neither blank nor ours is the disk's fault, or another
-//! format: the answer is an error, so that nobody writes over it.
+//! All zero means "never written", for each of them. What is neither blank nor ours is the disk's
+//! fault, or another format: the answer is an error, so that nobody writes over it.
 //!
 //! Source: hypercore@9.12.0 lib/storage.js. Drawn in docs/format.md, "Records".
 
@@ -100,8 +100,9 @@ impl Header {
         header
     }
 
-    /// Checks the first bytes of this header's file: all 32, or fewer if the file is shorter.
-    /// None: blank, or ours but cut short by a crash, so ours may be written. A bitfield's page size is reported, not compared.
+    /// Checks the first bytes of this header's file: all 32, or fewer if the file is shorter. None:
+    /// blank, or ours but cut short by a crash, so ours may be written. A bitfield's page size is
+    /// reported, not compared.
     pub fn check(self, bytes: &[u8]) -> Result<Option<Header>, HeaderError> {
         let is_torn = bytes.len() < HEADER_LEN && self.encode().starts_with(bytes);
         if is_torn || is_blank(bytes) {
@@ -215,7 +216,8 @@ pub fn decode_node(index: NodeIndex, bytes: &[u8]) -> Result<Option<Node>, NodeE
     Ok((!is_blank(record)).then_some(Node { index, hash, size }))
 }
 
-/// The signature in the first 64 of `bytes`; None if it is blank, or cut short by the end of the file.
+/// The signature in the first 64 of `bytes`; None if it is blank, or cut short by the end of the
+/// file.
 pub fn decode_signature(bytes: &[u8]) -> Option<SignatureBytes> {
     bytes.first_chunk::<SIGNATURE_LEN>().copied().filter(|signature| !is_blank(signature))
 }

@@ -153,8 +153,22 @@ impl Protocol {
             return None;
         };
         self.channels.remove(discovery_key);
-        self.say(local.0, Message::Close { discovery_key: None });
+        if !self.take_back(local) {
+            self.say(local.0, Message::Close { discovery_key: None });
+        }
         Some(local)
+    }
+
+    /// Forgets what was to be said about a channel after the handshake, if it was opened before. A program that opens and
+    /// closes while the remote is silent must not fill memory.
+    fn take_back(&mut self, local: LocalId) -> bool {
+        let State::Handshake { pending, .. } = &mut self.state else { return false };
+        let is_open = |item: &Pending| matches!(item, Pending::Open { local: id, .. } if *id == local);
+        let Some(first) = pending.iter().rposition(is_open) else { return false };
+        let is_other = |item: &Pending| !matches!(item, Pending::Message { channel, .. } if *channel == local.0);
+        let after = pending.split_off(first);
+        pending.extend(after.into_iter().skip(1).filter(is_other));
+        true
     }
 
     /// Says something about a feed. Nothing happens if it is no longer open here.

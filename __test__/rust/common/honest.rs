@@ -15,10 +15,15 @@ use super::open_options;
 
 /// The test's feed with these blocks, on `memory`.
 pub fn log_with(memory: &Arc<Memory>, blocks: Vec<Bytes>) -> Feed {
-    let io = Io::native(Arc::new(MemoryStorage::new(memory.clone())));
-    let feed = now(feed::open(io, open_options(true), |_| ())).unwrap().unwrap();
+    let feed = log_on(memory);
     now(feed.append(blocks)).unwrap().unwrap();
     feed
+}
+
+/// The test's feed, as it is on `memory`.
+pub fn log_on(memory: &Arc<Memory>) -> Feed {
+    let io = Io::native(Arc::new(MemoryStorage::new(memory.clone())));
+    now(feed::open(io, open_options(true), |_| ())).unwrap().unwrap()
 }
 
 /// The answer to somebody who asks with this digest.

@@ -14,16 +14,17 @@ use std::sync::mpsc::{Receiver, channel};
 
 use bytes::Bytes;
 use hypercore::engine::{
-    AttachOptions, Clock, Engine, Event, FeedHandle, FeedOptions, Got, Kind, Place, StreamHandle, StreamOptions, Value,
+    Answer, AttachOptions, Clock, Engine, Event, FeedHandle, FeedId, FeedOptions, Got, Input, OpId, Place, StreamEvent,
+    StreamHandle, StreamId, StreamOptions, Verb,
 };
-use hypercore::replicate::PeerOptions;
+use hypercore::replicate::{PeerId, PeerOptions};
 use hypercore::store::memory::Memory;
 use hypercore::wire::{NoiseKeyPair, ProtocolOptions};
 
 use super::dice::Dice;
 use super::open_options;
 
-const FEED: u64 = 1;
+const FEED: FeedId = FeedId(1);
 
 /// One engine, one feed.
 pub struct Host {
@@ -34,8 +35,8 @@ pub struct Host {
     at_work: i32,
     streams: BTreeMap<u64, StreamHandle>,
     next: u64,
-    /// Answers to verbs: the values, or the code of the failure.
-    pub done: BTreeMap<u64, Result<Vec<Value>, String>>,
+    /// Answers to verbs, or the code of the failure.
+    pub done: BTreeMap<OpId, Result<Answer, String>>,
     /// All other events, oldest first.
     pub seen: Vec<Event>,
     /// Streams that hold a chunk until they have room.
@@ -67,8 +68,8 @@ impl Host {
             seen: Vec::new(),
             held: BTreeSet::new(),
         };
-        host.feed.set_listeners(true, false);
-        let opened = host.verb(|feed, op| feed.open(op, open_options(writes)));
+        host.feed.tell(Input::Listen { downloads: true, uploads: false });
+        let opened = host.verb(Verb::Open(Box::new(open_options(writes))));
         assert_eq!(host.answer(opened).map(|answer| answer.map(drop)), Some(Ok(())));
         host
     }
@@ -80,18 +81,18 @@ impl Host {
     }
 
     /// Calls a verb under a new number, and lets everything that follows from it happen.
-    pub fn verb<T>(&mut self, call: impl FnOnce(&FeedHandle, u64) -> T) -> u64 {
-        let op = self.number();
-        call(&self.feed, op);
+    pub fn verb(&mut self, verb: Verb) -> OpId {
+        let op = OpId(self.number());
+        self.feed.call(op, verb);
         self.absorb();
         op
     }
 
     /// Gets a block; the answer is in `done`, at once or later.
-    pub fn get(&mut self, index: u64, wait: bool) -> u64 {
-        let op = self.number();
+    pub fn get(&mut self, index: u64, wait: bool) -> OpId {
+        let op = OpId(self.number());
         if let Got::Now(block) = self.feed.get(op, index, wait) {
-            self.done.insert(op, Ok(vec![block.into()]));
+            self.done.insert(op, Ok(Answer::Block(block)));
         }
         self.absorb();
         op
@@ -104,16 +105,13 @@ impl Host {
         }
         let op = self.get(index, false);
         match self.answer(op) {
-            Some(Ok(values)) => match &values[..] {
-                [Value::Bytes(block)] => Some(block.clone()),
-                other => panic!("get gave {other:?}"),
-            },
+            Some(Ok(Answer::Block(block))) => Some(block),
             other => panic!("block {index} is held but cannot be read: {other:?}"),
         }
     }
 
     /// Takes the answer of a verb, if it has one.
-    pub fn answer(&mut self, op: u64) -> Option<Result<Vec<Value>, String>> {
+    pub fn answer(&mut self, op: OpId) -> Option<Result<Answer, String>> {
         self.done.remove(&op)
     }
 
@@ -132,22 +130,20 @@ impl Host {
     }
 
     fn take_in(&mut self, event: Event) {
-        match (event.kind, &event.values[..]) {
-            (Kind::Done, [Value::Number(op), values @ ..]) => drop(self.done.insert(*op, Ok(values.to_vec()))),
-            (Kind::Fail, [Value::Number(op), Value::Text(code), ..]) => {
-                drop(self.done.insert(*op, Err(code.clone())));
-            }
-            (Kind::Drained, [Value::Number(stream)]) => drop(self.held.remove(stream)),
-            (Kind::Busy, [Value::Signed(difference)]) => self.at_work += difference,
-            (Kind::Readable | Kind::Again, _) => {}
-            _ => self.seen.push(event),
+        match event {
+            Event::Done { op, answer } => drop(self.done.insert(op, Ok(answer))),
+            Event::Fail { op, failure } => drop(self.done.insert(op, Err(failure.code.unwrap_or_default()))),
+            Event::Stream { stream, event: StreamEvent::Drained } => drop(self.held.remove(&stream.0)),
+            Event::Busy(difference) => self.at_work += difference,
+            Event::Stream { event: StreamEvent::Readable, .. } | Event::Again | Event::Timer(_) => {}
+            event => self.seen.push(event),
         }
     }
 
     /// A new stream with the feed on it, live.
     pub fn connect(&mut self, initiator: bool, ack: bool, max_requests: Option<usize>, dice: &mut Dice) -> u64 {
         let stream = self.number();
-        let handle = StreamHandle::new(&self.engine, stream, stream_options(initiator, dice));
+        let handle = StreamHandle::new(&self.engine, StreamId(stream), stream_options(initiator, dice));
         let options = PeerOptions {
             live: true,
             ack,
@@ -157,7 +153,7 @@ impl Host {
             max_requests,
             seed: dice.next(),
         };
-        handle.attach(&self.feed, AttachOptions { peer: stream, options });
+        handle.attach(&self.feed, AttachOptions { peer: PeerId(stream), options });
         self.streams.insert(stream, handle);
         self.absorb();
         stream
@@ -193,20 +189,25 @@ impl Host {
 
     /// Time has passed.
     pub fn tick(&mut self) {
-        self.streams.values().for_each(|stream| _ = stream.tick());
+        self.engine.tick();
         self.absorb();
     }
 
     /// True if this stream was ended because the remote broke its word.
     pub fn is_broken(&self, stream: u64) -> bool {
-        let is_it = |event: &Event| matches!(event.values.first(), Some(Value::Number(number)) if *number == stream);
-        self.seen.iter().any(|event| event.kind == Kind::StreamFail && is_it(event))
+        self.failures().any(|(at, _)| at.0 == stream)
     }
 
     /// Why streams were ended because the remote broke its word.
     pub fn broken(&self) -> Vec<String> {
-        let texts = self.seen.iter().filter(|event| event.kind == Kind::StreamFail);
-        texts.map(|event| format!("{:?}", &event.values[1..])).collect()
+        self.failures().map(|(_, why)| why).collect()
+    }
+
+    fn failures(&self) -> impl Iterator<Item = (StreamId, String)> {
+        self.seen.iter().filter_map(|event| match event {
+            Event::Stream { stream, event: StreamEvent::Fail(failure) } => Some((*stream, format!("{failure:?}"))),
+            _ => None,
+        })
     }
 }
 

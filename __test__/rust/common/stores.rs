@@ -179,6 +179,10 @@ impl Storage for Store {
         self.inner.close()
     }
 
+    fn abandon(&self) -> Result<(), StoreError> {
+        self.inner.abandon()
+    }
+
     fn destroy(&self) -> Result<(), StoreError> {
         self.pass()?.destroy()
     }

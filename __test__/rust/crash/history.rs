@@ -33,8 +33,8 @@ impl Verb {
             Self::Put(items) => now(feed.put(items)).unwrap().map(|report| {
                 assert!(report.results.iter().all(Result::is_ok), "{:?}", report.results);
             }),
-            Self::Clear(start, end) => now(feed.clear(start, end, false)).unwrap().map(drop),
-            Self::Truncate(len) => now(feed.truncate(len)).unwrap().map(drop),
+            Self::Clear(start, end) => now(feed.clear(feed.io(), start, end, false)).unwrap().map(drop),
+            Self::Truncate(len) => now(feed.truncate(feed.io(), len)).unwrap().map(drop),
             Self::Nothing => Ok(()),
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
+use hypercore::engine::Verb;
 use hypercore::feed::{Feed, Put};
 use hypercore::math::flat::BlockIndex;
 use hypercore::replicate::Range;
@@ -72,7 +73,7 @@ impl Scene {
         let (mut writer, mut clone) = (self.peer(true), self.peer(false));
         let Self { mut dice, micros, memory, mut victim, truth, .. } = self;
         let all = Range::Span { start: 0, end: None, linear: false, hash: false };
-        victim.verb(|feed, op| feed.download(op, all));
+        victim.verb(Verb::Download(all));
         carry(&mut writer, &mut victim, &truth, &mut dice, &micros);
         drop(victim);
         let mut victim = Host::open(&memory, &micros, false, true);

@@ -4,8 +4,13 @@
 //! Unopened --first read, if it exists--> Reading --first write--> Writing        any --close--> Closed
 //!     '-----------first write, made if missing----------------------^
 //! ```
-//! The lock is `flock(LOCK_EX | LOCK_NB)` on the bitfield (`LockFile` on Windows), so opening the bitfield is locking.
-//! It is opened for writing at once where that is permitted: to reopen it later would let go of the lock.
+//! The lock is `flock(LOCK_EX | LOCK_NB)` on the bitfield (`LockFile` on Windows), so opening the
+//! bitfield is locking. It is opened for writing at once where that is permitted: to reopen it
+//! later would let go of the lock.
+//!
+//! What was made is remembered, so that an open that fails can take it away again. Between the
+//! opening of the lock file and the locking somebody may do just that: a lock on a file that has no
+//! name any more keeps nobody out, so it is not taken.
 //!
 //! Invariant: a slot's mutex is held while its file is opened, never while it is read or written.
 //! Source: fsctl@1.0.0 binding.cc `fsctl_native_lock`; random-access-file@2.2.1 `open`.
@@ -14,7 +19,6 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
@@ -29,8 +33,17 @@ pub(super) type Handle = Arc<fs::File>;
 pub(super) struct Handles {
     directory: PathBuf,
     slots: PerFile<Mutex<Slot>>,
+    made: Mutex<Made>,
+}
+
+/// What was not there before.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    pub files: Vec<File>,
+    /// The deepest first.
+    pub directories: Vec<PathBuf>,
     /// A file was made, and the directory was not synced since.
-    made: AtomicBool,
+    is_unsynced: bool,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +57,7 @@ enum Slot {
 
 impl Handles {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Handles { directory, slots: PerFile::default(), made: AtomicBool::new(false) }
+        Handles { directory, slots: PerFile::default(), made: Mutex::default() }
     }
 
     pub(super) fn directory(&self) -> &Path {
@@ -55,7 +68,8 @@ impl Handles {
         self.directory.join(file.name())
     }
 
-    /// A handle to read from, or None if there is no file. To open may wait, so with `CacheOnly` only open files are given.
+    /// A handle to read from, or None if there is no file. To open may wait, so with `CacheOnly`
+    /// only open files are given.
     pub(super) fn reading(&self, file: File, wait: Wait) -> Result<Option<Handle>, StoreError> {
         let slot = self.slots.of(file);
         let mut slot = match wait {
@@ -84,7 +98,7 @@ impl Handles {
         }
         let path = self.path(file);
         let opened = match read_write().open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => self.make(&path)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => self.make(file, &path)?,
             opened => opened.map_err(|error| StoreError::system(&error, "open", &path))?,
         };
         // A read-only bitfield holds the lock against its own successor.
@@ -105,9 +119,14 @@ impl Handles {
         }
     }
 
+    /// What was made so far; it is forgotten.
+    pub(super) fn take_made(&self) -> Made {
+        std::mem::take(&mut *self.made.lock())
+    }
+
     /// Makes the names of new files, and of a new directory, survive a power loss.
     pub(super) fn sync_directory(&self) -> Result<(), StoreError> {
-        if cfg!(windows) || !self.made.load(Ordering::Acquire) {
+        if cfg!(windows) || !self.made.lock().is_unsynced {
             return Ok(());
         }
         for directory in [Some(self.directory.as_path()), self.directory.parent()].into_iter().flatten() {
@@ -115,7 +134,7 @@ impl Handles {
             let synced = fs::File::open(directory).and_then(|handle| handle.sync_all());
             synced.map_err(|error| StoreError::system(&error, "fsync", directory))?;
         }
-        self.made.store(false, Ordering::Release);
+        self.made.lock().is_unsynced = false;
         Ok(())
     }
 
@@ -138,11 +157,22 @@ impl Handles {
         }
     }
 
-    fn make(&self, path: &Path) -> Result<fs::File, StoreError> {
+    fn make(&self, file: File, path: &Path) -> Result<fs::File, StoreError> {
+        let missing =
+            self.directory.ancestors().take_while(|directory| !directory.as_os_str().is_empty() && !directory.exists());
+        self.made.lock().directories.extend(missing.map(Path::to_owned));
         fs::create_dir_all(&self.directory).map_err(|error| StoreError::system(&error, "mkdir", &self.directory))?;
-        let made = read_write().create(true).open(path).map_err(|error| StoreError::system(&error, "open", path))?;
-        self.made.store(true, Ordering::Release);
-        Ok(made)
+        match read_write().create_new(true).open(path) {
+            // Somebody else was faster: then it is not ours to remove.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => read_write().open(path),
+            made => {
+                let mut list = self.made.lock();
+                list.is_unsynced = true;
+                list.files.extend(made.is_ok().then_some(file));
+                made
+            }
+        }
+        .map_err(|error| StoreError::system(&error, "open", path))
     }
 }
 
@@ -162,6 +192,22 @@ fn locked(file: File, opened: fs::File, path: &Path) -> Result<Handle, StoreErro
             TryLockError::WouldBlock => StoreError::Locked { path: path.to_owned() },
             TryLockError::Error(error) => StoreError::system(&error, "flock", path),
         })?;
+        if !is_named(&opened, path) {
+            return Err(StoreError::Locked { path: path.to_owned() });
+        }
     }
     Ok(Arc::new(opened))
+}
+
+/// False if another file, or none, has this name by now.
+#[cfg(unix)]
+fn is_named(opened: &fs::File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |metadata: io::Result<fs::Metadata>| metadata.map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    place(opened.metadata()) == place(fs::metadata(path))
+}
+
+#[cfg(not(unix))]
+fn is_named(_opened: &fs::File, path: &Path) -> bool {
+    path.exists()
 }

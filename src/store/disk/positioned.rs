@@ -1,6 +1,7 @@
 //! Positioned reads and writes: whole, without seeking, by platform.
 //!
-//! Interrupted and partial calls are taken up again. Offsets and lengths are bytes. Errors are the system's.
+//! Interrupted and partial calls are taken up again. Offsets and lengths are bytes. Errors are the
+//! system's.
 //!
 //! Source: preadv2(2) for `RWF_NOWAIT`, fallocate(2) for `PUNCH_HOLE`.
 
@@ -13,7 +14,8 @@ use crate::store::storage::Wait;
 #[cfg(target_os = "linux")]
 const MAX_SLICES: usize = 1024;
 
-/// Fills `out`; gives the bytes read, fewer only at the end of the file. `WouldBlock` if they are not in the cache.
+/// Fills `out`; gives the bytes read, fewer only at the end of the file. `WouldBlock` if they are
+/// not in the cache.
 pub(super) fn read(file: &File, offset: u64, out: &mut [u8], wait: Wait) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {

@@ -131,6 +131,22 @@ fn a_feed_opened_while_its_discovery_key_is_handled() {
 }
 
 #[test]
+fn what_is_opened_and_closed_during_the_handshake_is_never_said() {
+    let (mut a, mut b) = pair(|_| {});
+    let other = a.open([8; 32]);
+    for _ in 0..3 {
+        let local = a.open(KEY);
+        a.send(local, have(1));
+        a.send(other, have(2));
+        assert_eq!(a.close(&name()), Some(local));
+    }
+    assert!(matches!(&a.state, State::Handshake { pending, .. } if pending.len() == 4));
+    let (_, at_b) = run(&mut a, &mut b, usize::MAX).unwrap();
+    assert!(at_b.contains(&Event::DiscoveryKey(crypto::discovery_key(&[8; 32]))));
+    assert!(!at_b.contains(&Event::DiscoveryKey(name())));
+}
+
+#[test]
 fn a_feed_that_is_refused_is_closed() {
     let (mut a, mut b) = pair(|_| {});
     let local = a.open(KEY);

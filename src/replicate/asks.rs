@@ -1,0 +1,101 @@
+//! Asks: who was asked for what, over all peers.
+//!
+//! ```text
+//! ask (block, or its hash)  ->  holder: whose answer is awaited, or being stored     askers: all who were asked
+//! taken blocks                  3..19   24..25        asked for or come, so that a search jumps over them
+//! ```
+//! A peer that is late is no holder any more, so that another can be asked, but stays an asker: its answer is welcome,
+//! and it is told when nobody needs the block.
+//!
+//! Invariant: an entry has a holder or an asker. A block that is taken has a holder, or is held; far out, and in many
+//! pieces, taken blocks may be forgotten.
+
+use std::collections::HashMap;
+
+use super::types::{Ask, PeerId};
+use crate::log::haves::Haves;
+
+/// See the file's head.
+#[derive(Default)]
+pub(super) struct Asks {
+    entries: HashMap<Ask, Entry>,
+    held: usize,
+    taken: Haves,
+}
+
+#[derive(Default)]
+struct Entry {
+    holder: Option<PeerId>,
+    askers: Vec<PeerId>,
+}
+
+impl Asks {
+    /// True if no answer is awaited, and none is being stored.
+    pub fn is_quiet(&self) -> bool {
+        self.held == 0
+    }
+
+    /// The peer whose answer is awaited.
+    pub fn holder(&self, ask: Ask) -> Option<PeerId> {
+        self.entries.get(&ask)?.holder
+    }
+
+    /// One past the last of the blocks from `block` on that are taken; None if `block` is not.
+    pub fn end_of_run(&self, block: u64) -> Option<u64> {
+        self.taken.get(block).then(|| self.taken.next_absent(block))
+    }
+
+    /// A request is sent to a peer.
+    pub fn insert(&mut self, ask: Ask, peer: PeerId) {
+        let entry = self.entries.entry(ask).or_default();
+        entry.askers.push(peer);
+        if entry.holder.replace(peer).is_none() {
+            self.held += 1;
+            if !ask.hash {
+                self.taken.insert(ask.index);
+            }
+        }
+    }
+
+    /// A peer has answered, or will not any more. It holds the ask until that is released.
+    pub fn remove_asker(&mut self, ask: Ask, peer: PeerId) {
+        if let Some(entry) = self.entries.get_mut(&ask) {
+            entry.askers.retain(|asker| *asker != peer);
+        }
+        self.forget_if_empty(ask);
+    }
+
+    /// Takes an ask out, and gives all who were asked, in their order.
+    pub fn take_askers(&mut self, ask: Ask) -> Vec<PeerId> {
+        let mut askers = self.entries.get_mut(&ask).map(|entry| std::mem::take(&mut entry.askers)).unwrap_or_default();
+        self.forget_if_empty(ask);
+        askers.sort_unstable();
+        askers
+    }
+
+    /// Another peer may be asked.
+    pub fn release(&mut self, ask: Ask) {
+        if !ask.hash {
+            self.taken.remove(ask.index);
+        }
+        self.finish(ask);
+    }
+
+    /// It is here; nobody needs to be asked.
+    pub fn finish(&mut self, ask: Ask) {
+        let Some(entry) = self.entries.get_mut(&ask) else { return };
+        self.held -= usize::from(entry.holder.take().is_some());
+        self.forget_if_empty(ask);
+    }
+
+    /// The blocks `start..end` are held no more.
+    pub fn lose(&mut self, start: u64, end: u64) {
+        self.taken.remove_range(start, end);
+    }
+
+    fn forget_if_empty(&mut self, ask: Ask) {
+        if self.entries.get(&ask).is_some_and(|entry| entry.holder.is_none() && entry.askers.is_empty()) {
+            self.entries.remove(&ask);
+        }
+    }
+}
