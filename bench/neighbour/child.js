@@ -1,0 +1,18 @@
+'use strict'
+// One measurement in a process of its own: node bench/neighbour/child.js SITUATION CASE ours|stock
+// FOLDER [quick] Prints what the situation measured, as JSON.
+
+const [situation, name, impl, dir, quick] = process.argv.slice(2)
+const hypercore = require(impl === 'stock' ? 'hypercore-9' : 'hypercore')
+
+measure().then((result) => {
+  process.stdout.write(JSON.stringify(result) + '\n', () => process.exit(0))
+}, (err) => {
+  console.error(err)
+  process.exit(1)
+})
+
+function measure () {
+  const { measure } = require(`./${situation}`)
+  return measure({ hypercore, isOurs: impl !== 'stock', dir, quick: quick === 'quick' }, name)
+}
