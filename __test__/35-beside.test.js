@@ -15,7 +15,7 @@ const { heldStorage } = require('./helpers/held-storage')
 const { READS, CHANGES, pairs, makeLog, outcome, allowed, isAllowed, turns } = require('./helpers/beside')
 
 // What is never answered fails by this.
-const LIMIT = { timeout: 5000 }
+const LIMIT = { timeout: 60000 }
 
 // Turns of the event loop after which a verb on a JavaScript storage, all of whose operations are
 // answered, waits for something else.

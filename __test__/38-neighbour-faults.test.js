@@ -15,7 +15,7 @@ const { hugeLog } = require('./helpers/huge')
 const { turns } = require('./helpers/beside')
 
 // What never ends fails by this.
-const LIMIT = { timeout: 5000 }
+const LIMIT = { timeout: 60000 }
 const KIB = 1024
 const MIB = 1024 * KIB
 
@@ -149,7 +149,7 @@ test('a local get of a JavaScript storage reads once, also while an event waits'
 
 // ## 8. Memory
 
-test('allowPush: a remote that pushes is held back while the storage writes nothing', { timeout: 15000 }, async (t) => {
+test('allowPush: a remote that pushes is held back while the storage writes nothing', { timeout: 60000 }, async (t) => {
   const [count, size] = [1024, 64 * KIB]
   const writer = await open(t, hypercore.memory())
   await fill(writer, count, size)
@@ -172,7 +172,7 @@ test('allowPush: a remote that pushes is held back while the storage writes noth
   while (reader.downloaded() < count) await turns(1)
 })
 
-test('requests of a foreign peer are capped', { timeout: 20000 }, async () => {
+test('requests of a foreign peer are capped', { timeout: 60000 }, async () => {
   const grown = await child(`
     const storage = heldStorage()
     const feed = hypercore(storage)
@@ -194,7 +194,7 @@ test('requests of a foreign peer are capped', { timeout: 20000 }, async () => {
   assert(grown < 20 * MIB, `${grown} bytes grown by 3,000,000 requests`)
 })
 
-test('opening one channel for one log after the other grows nothing', { timeout: 20000 }, async () => {
+test('opening one channel for one log after the other grows nothing', { timeout: 60000 }, async () => {
   const grown = await child(`
     const feed = hypercore(() => ram())
     await feed.ready()
