@@ -76,7 +76,9 @@ impl Driver {
     /// JavaScript has forgotten a feed: so do we.
     pub fn remove_feed(&mut self, id: FeedId) {
         self.close_peers(id);
-        self.feeds.remove(&id);
+        if let Some(actor) = self.feeds.remove(&id) {
+            self.work.looks += actor.replicator().looks();
+        }
         self.ready_feeds.remove(id);
         self.timers.set(id, None);
     }

@@ -43,7 +43,7 @@ pub struct Work {
     pub settled: u64,
     /// Jobs that were run.
     pub jobs: u64,
-    /// Peers, waits and requests that replicators looked at, over all feeds that are there.
+    /// Peers, waits and requests that replicators looked at; also those of feeds that are gone.
     pub looks: u64,
     /// Events for JavaScript.
     pub events: u64,
@@ -107,11 +107,16 @@ impl Driver {
         self.done.extend(self.completions.take());
         self.done.extend(self.executor.resume(&self.clock));
         let mut looked = self.work.steps;
-        while self.step() {
-            if self.work.steps - looked < STEPS {
+        for taken in 1.. {
+            if !self.step() {
+                break;
+            }
+            // What a feed had nothing to say to took time, too.
+            let done = taken + self.work.steps;
+            if done < looked + STEPS {
                 continue;
             }
-            looked = self.work.steps;
+            looked = done;
             let turn = if self.is_patient { PATIENT_TURN } else { TURN };
             if self.clock.micros() - start > turn {
                 return false;
@@ -278,7 +283,7 @@ impl Driver {
 
     /// What was done so far.
     pub fn work(&self) -> Work {
-        let looks = self.feeds.values().map(|actor| actor.replicator().looks()).sum();
-        Work { looks, events: self.queue.total(), ..self.work }
+        let looks: u64 = self.feeds.values().map(|actor| actor.replicator().looks()).sum();
+        Work { looks: self.work.looks + looks, events: self.queue.total(), ..self.work }
     }
 }

@@ -20,7 +20,6 @@ use crate::replicate::{PeerId, Replicator};
 use crate::store::StoreError;
 use crate::store::io::now;
 use crate::store::mailbox::{Answer, Mailbox, Request};
-use crate::wire::Message;
 
 /// One feed of an engine.
 pub struct FeedHandle {
@@ -211,16 +210,6 @@ impl FeedHandle {
     /// Adds a peer whose messages the caller carries.
     pub fn attach_foreign(&self, attach: AttachOptions) -> bool {
         self.engine.enter(|driver| driver.attach_foreign(self.id, attach.peer, attach.options))
-    }
-
-    /// A message of a foreign peer.
-    pub fn receive_foreign(&self, peer: PeerId, message: Message) -> bool {
-        self.tell_peer(peer, FromPeer::Message(message))
-    }
-
-    /// A foreign peer has opened its side.
-    pub fn open_foreign(&self, peer: PeerId) -> bool {
-        self.tell_peer(peer, FromPeer::Opened)
     }
 
     /// A foreign peer is gone.

@@ -55,7 +55,7 @@ pub struct WorkSpec {
     pub settled: f64,
     /// Jobs that were run.
     pub jobs: f64,
-    /// Peers, waits and requests that replicators looked at, over all feeds that are there.
+    /// Peers, waits and requests that replicators looked at.
     pub looks: f64,
     /// Events for JavaScript.
     pub events: f64,

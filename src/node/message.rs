@@ -10,6 +10,7 @@ use super::convert::{array, maybe_array, number, peer_id};
 use super::handles::FeedRef;
 use super::handles::StreamRef;
 use super::streams::{AttachSpec, attach_options};
+use crate::engine::FromPeer;
 use crate::log::proof::MAX_NODES;
 use crate::math::crypto::Node;
 use crate::math::flat::{MAX_SAFE_INTEGER, NodeIndex};
@@ -142,13 +143,13 @@ pub fn peer_attach(feed: &FeedRef, peer: f64, spec: AttachSpec) -> Result<bool> 
 /// A peer on a foreign stream has opened its side.
 #[napi(catch_unwind)]
 pub fn peer_opened(feed: &FeedRef, peer: f64) -> bool {
-    feed.open_foreign(peer_id(peer))
+    feed.tell_peer(peer_id(peer), FromPeer::Opened)
 }
 
 /// A message of a peer on a foreign stream.
 #[napi(catch_unwind)]
 pub fn peer_receive(feed: &FeedRef, peer: f64, message: MessageSpec) -> Result<bool> {
-    Ok(feed.receive_foreign(peer_id(peer), message.try_into()?))
+    Ok(feed.tell_peer(peer_id(peer), FromPeer::Message(message.try_into()?)))
 }
 
 /// A peer on a foreign stream is gone.
