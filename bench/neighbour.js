@@ -86,7 +86,7 @@ function isReached ({ goal, flatTo }, ours, base) {
 
 async function child (situation, name, impl) {
   const dir = fs.mkdtempSync(path.join(scratch, 'run-'))
-  const args = [path.join(__dirname, 'neighbour', 'child.js'), situation, name, impl, dir, options.quick ? 'quick' : '']
+  const args = ['--expose-gc', path.join(__dirname, 'neighbour', 'child.js'), situation, name, impl, dir, options.quick ? 'quick' : '']
   try {
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: LIMIT, killSignal: 'SIGKILL' })
     return JSON.parse(stdout)

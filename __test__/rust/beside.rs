@@ -162,7 +162,7 @@ async fn driven(feed: &Feed) -> String {
         match read {
             BlockRead::Nodes { index, offset, len } => {
                 let bytes = feed.io().read_up_to(File::Tree, offset, len).await.unwrap();
-                if feed.remember(index, &bytes, seen).is_err() {
+                if feed.remember(index, offset, &bytes, seen).is_err() {
                     break;
                 }
             }

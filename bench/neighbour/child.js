@@ -1,6 +1,6 @@
 'use strict'
-// One measurement in a process of its own: node bench/neighbour/child.js SITUATION CASE ours|stock
-// FOLDER [quick] Prints what the situation measured, as JSON.
+// One measurement in a process of its own: node --expose-gc bench/neighbour/child.js SITUATION CASE
+// ours|stock FOLDER [quick]. Prints what the situation measured, as JSON.
 
 const [situation, name, impl, dir, quick] = process.argv.slice(2)
 const hypercore = require(impl === 'stock' ? 'hypercore-9' : 'hypercore')

@@ -25,7 +25,7 @@ const { spend } = require('../core/turn')
 const { whenAvailable, isIfAvailable, cancellable } = require('./wait')
 
 const { PLAINLY, BLOCK, DONE } = border.step
-const { STEP, OFFSET, SIZE, FIRST, VERSION, PLACES } = border.place
+const { STEP, OFFSET, SIZE, NODE, VERSION, PLACES } = border.place
 
 // Gives a symbol for `cancel`.
 function get (feed, index, opts, cb) {
@@ -146,7 +146,9 @@ const SMALL = new Uint8Array(new ArrayBuffer(64))
 // Reads what PLACE says, then whatever is next.
 function readLocally (call) {
   call.isLocal = true
-  const reading = call.reading = { step: PLACE[STEP], size: PLACE[SIZE], first: PLACE[FIRST], version: PLACE[VERSION] }
+  const reading = call.reading = {
+    step: PLACE[STEP], offset: PLACE[OFFSET], size: PLACE[SIZE], node: PLACE[NODE], version: PLACE[VERSION]
+  }
   let isOver = false
   let isEarly = true
   const take = (err, data) => {
@@ -156,7 +158,7 @@ function readLocally (call) {
     else behind(() => judge(call, err, data))
   }
   try {
-    ask(() => call.feed[INNER].js.read(reading.step === BLOCK, PLACE[OFFSET], reading.size, take))
+    ask(() => call.feed[INNER].js.read(reading.step === BLOCK, reading.offset, reading.size, take))
   } catch (err) {
     take(errors.foreign(err))
   }
@@ -179,8 +181,9 @@ function isBytes (data, size) {
 
 function readOn ({ feed, what: { index }, reading }, data) {
   PLACE[STEP] = reading.step
+  PLACE[OFFSET] = reading.offset
   PLACE[SIZE] = reading.size
-  PLACE[FIRST] = reading.first
+  PLACE[NODE] = reading.node
   PLACE[VERSION] = reading.version
   if (data.length <= SMALL.length) {
     SMALL.set(data)

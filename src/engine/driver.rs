@@ -9,8 +9,10 @@
 //!
 //! Invariant: an actor that is not at rest is among those that are ready, stalled, or waiting for a job.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::clock::Clock;
 use super::event::{Event, FeedEvent};
@@ -51,8 +53,8 @@ pub struct Work {
 
 /// See the file's head.
 pub struct Driver {
-    pub(super) feeds: HashMap<FeedId, FeedActor>,
-    pub(super) streams: HashMap<StreamId, StreamActor>,
+    pub(super) feeds: FxHashMap<FeedId, FeedActor>,
+    pub(super) streams: FxHashMap<StreamId, StreamActor>,
     pub(super) router: Router,
     executor: Executor,
     pub(super) timers: Timers,
@@ -73,8 +75,8 @@ impl Driver {
     /// No feeds and no streams.
     pub fn new(queue: Arc<Queue>, completions: Arc<Completions>, clock: Clock) -> Self {
         Self {
-            feeds: HashMap::new(),
-            streams: HashMap::new(),
+            feeds: FxHashMap::default(),
+            streams: FxHashMap::default(),
             router: Router::default(),
             executor: Executor::new(completions.clone()),
             timers: Timers::default(),

@@ -93,10 +93,10 @@ impl FeedHandle {
         self.log().filter(|log| !log.io().is_native())?.next_read(BlockIndex(index))
     }
 
-    /// Nodes were read for a block, as `next_read` said at `seen`. False if there are none in these
-    /// bytes.
-    pub fn remember(&self, first: u64, bytes: &[u8], seen: Version) -> bool {
-        self.log().is_some_and(|log| log.remember(NodeIndex(first), bytes, seen).is_ok())
+    /// Nodes were read for a block, as `next_read` said at `seen`. False if the one that it named is
+    /// not among these bytes.
+    pub fn remember(&self, node: u64, offset: u64, bytes: &[u8], seen: Version) -> bool {
+        self.log().is_some_and(|log| log.remember(NodeIndex(node), offset, bytes, seen).is_ok())
     }
 
     /// True if these bytes, read as `next_read` said at `seen`, are the block.

@@ -1,18 +1,20 @@
 //! Ready: whose turn it is, first come first served, each once.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::hash::Hash;
+
+use rustc_hash::FxHashSet;
 
 /// A queue in which everything is at most once.
 #[derive(Debug)]
 pub struct Ready<T> {
     order: VecDeque<T>,
-    members: HashSet<T>,
+    members: FxHashSet<T>,
 }
 
 impl<T> Default for Ready<T> {
     fn default() -> Self {
-        Self { order: VecDeque::new(), members: HashSet::new() }
+        Self { order: VecDeque::new(), members: FxHashSet::default() }
     }
 }
 

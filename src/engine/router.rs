@@ -8,7 +8,7 @@
 //!
 //! Invariant: both directions hold the same pairs.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::ids::{FeedId, StreamId};
 use crate::math::crypto::Hash;
@@ -27,8 +27,8 @@ pub enum Place {
 /// See the file's head.
 #[derive(Default)]
 pub struct Router {
-    places: HashMap<FeedId, HashMap<PeerId, Place>>,
-    peers: HashMap<(StreamId, LocalId), (FeedId, PeerId)>,
+    places: FxHashMap<FeedId, FxHashMap<PeerId, Place>>,
+    peers: FxHashMap<(StreamId, LocalId), (FeedId, PeerId)>,
 }
 
 impl Router {
@@ -65,7 +65,7 @@ impl Router {
 
     /// All peers of a feed, by number.
     pub fn peers_of(&self, feed: FeedId) -> Vec<PeerId> {
-        let mut peers: Vec<PeerId> = self.places.get(&feed).into_iter().flat_map(HashMap::keys).copied().collect();
+        let mut peers: Vec<PeerId> = self.places.get(&feed).into_iter().flat_map(FxHashMap::keys).copied().collect();
         peers.sort_unstable();
         peers
     }

@@ -3,7 +3,9 @@
 //! A feed that turns out to be too early is asked again for its next time, so that a time which
 //! moves on with every answer costs nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 
 use super::ids::FeedId;
 
@@ -11,7 +13,7 @@ use super::ids::FeedId;
 #[derive(Debug, Default)]
 pub struct Timers {
     order: BTreeSet<(u64, FeedId)>,
-    by_feed: HashMap<FeedId, u64>,
+    by_feed: FxHashMap<FeedId, u64>,
     /// When we shall be told what time it is.
     alarm: Option<u64>,
 }

@@ -32,11 +32,11 @@ pub enum BlockRead {
         /// How long it is.
         len: u64,
     },
-    /// A node and some after it, from the tree file; then there is more to read.
+    /// A node and some around it, from the tree file; then there is more to read.
     Nodes {
         /// The node.
         index: NodeIndex,
-        /// Where its record begins.
+        /// Where the first record begins.
         offset: u64,
         /// Of all records.
         len: usize,

@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! asked for   node i
-//! read        i, i + 1, ...   some after it: whoever reads in order needs them next
+//! read        the run that it is in: a small subtree, or what whoever reads in order needs next
 //! remembered  i, if nothing was replaced since the read began
-//!             those after it, if nothing was changed at all
+//!             the others, if nothing was changed at all
 //! ```
 //! A node that must be there and is not is the disk's fault: `NodeMissing`. If the log was replaced
 //! while it was read, the answer is `Changed`, and the verb begins again.
 //!
 //! Invariant: what enters the cache after a read is of the log that is published at that moment.
+
+use std::ops::Range;
 
 use super::error::FeedError;
 use super::opened::Feed;
@@ -62,33 +64,33 @@ impl Feed {
         }
         let (offset, len) = self.state.lock().read_of(index)?;
         let bytes = io.read_up_to(File::Tree, offset, len).await?;
-        self.remember(index, &bytes, seen)
+        self.remember(index, offset, &bytes, seen)
     }
 
-    /// The first of these records, which must be there; it and those after it that are held are
-    /// remembered. `seen` is the version of before the read. Errors: `NodeMissing`; `Changed` if
-    /// the log was replaced since.
-    pub fn remember(&self, index: NodeIndex, bytes: &[u8], seen: Version) -> Result<Node, FeedError> {
-        let mut records = bytes.chunks_exact(layout::NODE_LEN).zip(index.0..);
-        let first = records.next().map_or(Ok(None), |(record, at)| decode(NodeIndex(at), record));
+    /// The node among these records, which were read at `offset` and of which it must be one; the
+    /// others that are held are remembered with it. `seen` is the version of before the read.
+    /// Errors: `NodeMissing`; `Changed` if the log was replaced since.
+    pub fn remember(&self, index: NodeIndex, offset: u64, bytes: &[u8], seen: Version) -> Result<Node, FeedError> {
         let mut state = self.state.lock();
         if state.is_replaced_since(seen) {
             return Err(FeedError::Changed);
         }
-        let first = first?.ok_or(FeedError::NodeMissing(index.0))?;
-        state.nodes.insert(first);
-        if state.version != seen {
-            // What was not held when the read began may have been written since: then these are the
-            // bytes of before.
-            return Ok(first);
-        }
-        for (record, at) in records {
-            let is_held = state.bitfield.has_node(NodeIndex(at));
-            if let Some(node) = decode(NodeIndex(at), record).ok().flatten().filter(|_| is_held) {
-                state.nodes.insert(node);
+        // What was not held when the read began may have been written since: then only the node that
+        // was asked for is not of before.
+        let is_same = state.version == seen;
+        let mut found = Err(FeedError::NodeMissing(index.0));
+        for (record, at) in bytes.chunks_exact(layout::NODE_LEN).zip(layout::node_at(offset).0..) {
+            let at = NodeIndex(at);
+            if at != index && !(is_same && state.bitfield.has_node(at)) {
+                continue;
+            }
+            let Some(node) = record::decode_node(at, record).ok().flatten() else { continue };
+            state.nodes.insert(node);
+            if at == index {
+                found = Ok(node);
             }
         }
-        Ok(first)
+        found
     }
 
     /// All at once: a storage elsewhere answers them together.
@@ -103,33 +105,36 @@ impl Feed {
             let read = |index| state.read_of(index).map(|(offset, len)| (File::Tree, offset, len));
             absent.map(read).collect::<Result<_, _>>()?
         };
-        let mut runs = io.read_batch(&reads).await.into_iter();
+        let mut runs = io.read_batch(&reads).await.into_iter().zip(&reads);
         for (&index, slot) in indexes.iter().zip(&mut nodes).filter(|(_, slot)| slot.is_none()) {
-            let bytes = match runs.next().transpose()?.flatten() {
-                Some(bytes) => bytes,
+            let Some((run, &(_, offset, _))) = runs.next() else { break };
+            *slot = Some(match run? {
+                Some(bytes) => self.remember(index, offset, &bytes, seen)?,
                 // The file ends before the run: the rest of it was never written.
-                None => io.read(File::Tree, layout::node_offset(index), layout::NODE_LEN).await?.unwrap_or_default(),
-            };
-            *slot = Some(self.remember(index, &bytes, seen)?);
+                None => {
+                    let offset = layout::node_offset(index);
+                    let bytes = io.read(File::Tree, offset, layout::NODE_LEN).await?.unwrap_or_default();
+                    self.remember(index, offset, &bytes, seen)?
+                }
+            });
         }
         Ok(nodes.into_iter().flatten().collect())
     }
 }
 
 impl State {
-    /// The read for a node and some after it: offset and length in bytes. Only nodes that are held
-    /// are read: what lies where another is still to come may be of a longer log that was there
-    /// before.
+    /// The read for a node and some around it: offset and length in bytes. It begins and ends with
+    /// nodes that are held: what lies where another is still to come may be of a longer log that was
+    /// there before, or past the end of the file.
     pub(super) fn read_of(&mut self, index: NodeIndex) -> Result<(u64, usize), FeedError> {
         if !self.bitfield.has_node(index) {
             return Err(FeedError::NodeMissing(index.0));
         }
-        let end = self.roots.len().saturating_mul(2).saturating_sub(1);
-        let rest = usize::try_from(end.saturating_sub(index.0)).unwrap_or(usize::MAX);
-        Ok((layout::node_offset(index), self.nodes.ahead(index).min(rest.max(1)) * layout::NODE_LEN))
+        let Range { start, end } = self.nodes.around(index);
+        let is_held = |at: &u64| self.bitfield.has_node(NodeIndex(*at));
+        let first = (start..index.0).find(is_held).unwrap_or(index.0);
+        let last = (index.0.saturating_add(1)..end).rfind(is_held).unwrap_or(index.0);
+        let count = usize::try_from(last - first).unwrap_or(0).saturating_add(1);
+        Ok((layout::node_offset(NodeIndex(first)), count.saturating_mul(layout::NODE_LEN)))
     }
-}
-
-fn decode(index: NodeIndex, bytes: &[u8]) -> Result<Option<Node>, FeedError> {
-    record::decode_node(index, bytes).map_err(|_| FeedError::NodeMissing(index.0))
 }

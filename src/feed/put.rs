@@ -10,9 +10,8 @@
 //! Invariant: nothing is written before its proof ended at a hash that is trusted.
 //! Source: hypercore@9.12.0 index.js `_putBuffer`, `_verifyAndWrite`.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
+use rustc_hash::FxHashSet;
 
 use super::cache::NodeMap;
 use super::commit::Commit;
@@ -65,7 +64,7 @@ pub struct PutReport {
 #[derive(Default)]
 struct Draft {
     nodes: NodeMap,
-    new_blocks: HashSet<u64>,
+    new_blocks: FxHashSet<u64>,
     data: Vec<(u64, Bytes)>,
     arrivals: Vec<Arrival>,
     signatures: Vec<(BlockIndex, SignatureBytes)>,

@@ -8,7 +8,7 @@ use super::*;
 use crate::log::merkle::Roots;
 use crate::log::tree::RemoteTree;
 use crate::math::crypto::{self, KeyPair};
-use crate::math::flat::BlockIndex;
+use crate::math::flat::{BlockIndex, NodeIndex};
 use crate::store::io::now;
 use crate::store::memory::{Memory, MemoryStorage};
 use crate::store::{File, Io, Write, layout};
@@ -140,4 +140,23 @@ fn a_signature_that_was_lost_is_made_again() {
     assert_eq!(answer(&writer, &reader, 0, false).signature, Some(all.1));
     let hash = crypto::tree_hash(&now(writer.roots_of(writer.io(), 6)).unwrap().unwrap());
     assert!(pair().sign(&crypto::signable(&hash, 6)) == all.1);
+}
+
+#[test]
+fn nodes_are_read_from_one_that_is_held_to_one_that_is_held() {
+    for block in 0..11 {
+        let (writer, reader) = (writer(11), opened(false));
+        put(&reader, answer(&writer, &reader, block, false)).unwrap();
+        let mut state = reader.state.lock();
+        for index in (0..21).map(NodeIndex) {
+            let Ok((offset, len)) = state.read_of(index) else {
+                assert!(!state.bitfield.has_node(index));
+                continue;
+            };
+            let first = layout::node_at(offset).0;
+            let last = first + u64::try_from(len / layout::NODE_LEN).unwrap() - 1;
+            assert!((first..=last).contains(&index.0));
+            assert!(state.bitfield.has_node(NodeIndex(first)) && state.bitfield.has_node(NodeIndex(last)));
+        }
+    }
 }

@@ -63,7 +63,7 @@ numbers! {
 
 numbers! {
     /// Places in what tells how to read on.
-    place: usize { STEP = 0, OFFSET = 1, SIZE = 2, FIRST = 3, VERSION = 4, PLACES = 5, }
+    place: usize { STEP = 0, OFFSET = 1, SIZE = 2, NODE = 3, VERSION = 4, PLACES = 5, }
 }
 
 numbers! {

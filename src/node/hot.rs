@@ -68,7 +68,9 @@ fn read_on(feed: &FeedHandle, index: u64, read: Place, data: &[u8]) -> Option<Pl
     let mut next = [0.0; place::PLACES];
     match read[place::STEP] as u32 {
         step::BLOCK if feed.matches(index, data, seen) => next[place::STEP] = f64::from(step::DONE),
-        step::NODES if feed.remember(number(read[place::FIRST]), data, seen) => next = next_step(feed, index),
+        step::NODES if feed.remember(number(read[place::NODE]), number(read[place::OFFSET]), data, seen) => {
+            next = next_step(feed, index);
+        }
         _ => return None,
     }
     Some(next)

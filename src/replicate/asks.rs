@@ -10,7 +10,7 @@
 //! Invariant: an entry has a holder or an asker. A block that is taken has a holder, or is held; far out, and in many
 //! pieces, taken blocks may be forgotten.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::types::{Ask, PeerId};
 use crate::log::haves::Haves;
@@ -18,7 +18,7 @@ use crate::log::haves::Haves;
 /// See the file's head.
 #[derive(Default)]
 pub(super) struct Asks {
-    entries: HashMap<Ask, Entry>,
+    entries: FxHashMap<Ask, Entry>,
     held: usize,
     taken: Haves,
 }

@@ -61,8 +61,12 @@ impl Lists {
         let list = self.all.remove(&number)?;
         self.new.remove(&number);
         self.waited_for -= usize::from(list.id.is_some());
-        for block in &list.blocks {
-            self.places.remove(&(*block, number));
+        if self.all.is_empty() {
+            self.places.clear();
+        } else {
+            for block in &list.blocks {
+                self.places.remove(&(*block, number));
+            }
         }
         Some(list)
     }

@@ -53,6 +53,11 @@ pub(super) enum Verdict {
 }
 
 impl Offers {
+    /// True if nothing is offered.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// The next order; offers from here on are new.
     pub fn next(&self) -> u64 {
         self.next

@@ -11,7 +11,9 @@
 //! refusals, whatever the remote says.
 //! Source: hypercore@9.12.0 lib/replicate.js `_request`, `_clear`; the window and the refusals are ours.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::types::{Ask, GIVEN_UP_AFTER, LATE_AFTER};
 
@@ -39,9 +41,9 @@ pub(super) struct Requests {
     inflight: VecDeque<Inflight>,
     late: usize,
     /// What is in flight, and what was refused too often.
-    asked: HashSet<Ask>,
+    asked: FxHashSet<Ask>,
     /// How often it said that it had lost what it was just asked for, since the last pardon.
-    refusals: HashMap<Ask, u32>,
+    refusals: FxHashMap<Ask, u32>,
     pardon_at: u64,
     /// Since when, in milliseconds, requests wait and no answer comes. None when the next look at the clock is to say.
     silent_since: Option<u64>,
@@ -56,8 +58,8 @@ impl Requests {
         Self {
             inflight: VecDeque::new(),
             late: 0,
-            asked: HashSet::new(),
-            refusals: HashMap::new(),
+            asked: FxHashSet::default(),
+            refusals: FxHashMap::default(),
             pardon_at: 0,
             silent_since: None,
             window: max.unwrap_or(FIRST_WINDOW),

@@ -6,7 +6,7 @@
 //! ```
 //! Invariant: what has an id is in `ids` as long as it waits. A get's block is held by the asks or offered.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::gets::Gets;
 use super::lists::Lists;
@@ -32,7 +32,7 @@ pub(super) enum Place {
 
 /// See the file's head.
 pub(super) struct Waits {
-    pub ids: HashMap<WaitId, Place>,
+    pub ids: FxHashMap<WaitId, Place>,
     pub gets: Gets,
     pub updates: Updates,
     pub seeks: Seeks,
@@ -55,7 +55,7 @@ impl Default for Waits {
         // Always: it is what most logs have.
         windows.insert(0);
         Self {
-            ids: HashMap::new(),
+            ids: FxHashMap::default(),
             gets: Gets::default(),
             updates: Updates::default(),
             seeks: Seeks::default(),
@@ -183,10 +183,8 @@ impl Waits {
         } else {
             let list = self.lists.remove(number)?;
             list.windows.iter().for_each(|window| self.windows.remove(*window));
-            for ask in list.blocks.iter().map(|block| Ask::block(*block)) {
-                if !self.selects(ask, looks) {
-                    self.listed.remove(ask);
-                }
+            if !self.listed.is_empty() {
+                self.forget_offers(&list.blocks, looks);
             }
             list.id
         };
@@ -194,6 +192,14 @@ impl Waits {
             self.ids.remove(&id);
         }
         id
+    }
+
+    fn forget_offers(&mut self, blocks: &[u64], looks: &Looks) {
+        for ask in blocks.iter().map(|block| Ask::block(*block)) {
+            if !self.selects(ask, looks) {
+                self.listed.remove(ask);
+            }
+        }
     }
 
     /// Takes out the gets of `start..end`: block and id, in the order in which they were asked for each block.

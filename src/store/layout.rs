@@ -62,6 +62,11 @@ pub const fn node_offset(node: NodeIndex) -> u64 {
     32 + 40 * node.0
 }
 
+/// The node whose record lies there in `tree`, or whose record that is a part of.
+pub const fn node_at(offset: u64) -> NodeIndex {
+    NodeIndex(offset.saturating_sub(32) / 40)
+}
+
 /// Where the signature of the log that ends with this block lies in `signatures`, in bytes.
 pub const fn signature_offset(block: BlockIndex) -> u64 {
     32 + 64 * block.0

@@ -10,8 +10,10 @@
 //!
 //! Invariant: a call is answered once. Nothing is told of a change before it is over.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
+
+use rustc_hash::FxHashMap;
 
 use super::call::Calls;
 use super::change::{Change, Changes};
@@ -50,8 +52,8 @@ pub struct FeedActor {
     pub(super) calls: Calls,
     pub(super) replicator: Replicator,
     /// What was said last to each peer's stream, and the bytes of its answers that wait to be stored.
-    pub(super) loads: HashMap<PeerId, Load>,
-    pub(super) unstored: HashMap<PeerId, usize>,
+    pub(super) loads: FxHashMap<PeerId, Load>,
+    pub(super) unstored: FxHashMap<PeerId, usize>,
     pub(super) listeners: Listeners,
     /// Blocks and bytes received, blocks and bytes sent.
     pub(super) totals: [u64; 4],
@@ -76,8 +78,8 @@ impl FeedActor {
             changes: Changes::default(),
             calls: Calls::default(),
             replicator: Replicator::new(options.sparse, options.allow_push),
-            loads: HashMap::new(),
-            unstored: HashMap::new(),
+            loads: FxHashMap::default(),
+            unstored: FxHashMap::default(),
             listeners: Listeners::default(),
             totals: [0; 4],
             queue,

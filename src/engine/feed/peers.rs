@@ -4,9 +4,8 @@
 //! Message -> Replicator -> Send, Store, Resolved, ...      Store is a change; what it brought is announced
 //! ```
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 
 use super::actor::FeedActor;
 use super::call::Wanted;
@@ -177,7 +176,7 @@ impl FeedActor {
 
     /// Blocks are here: who listens or waits is handed them, and the other peers are told.
     fn arrived(&mut self, outlines: &[Outline], arrivals: Vec<Arrival>) {
-        let from: HashMap<u64, PeerId> = outlines
+        let from: FxHashMap<u64, PeerId> = outlines
             .iter()
             .filter(|outline| outline.size.is_some())
             .map(|outline| (outline.index, outline.peer))

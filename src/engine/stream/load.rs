@@ -6,7 +6,9 @@
 //! ```
 //! All of it is kept as it changes: it costs the same with one channel and with thousands.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::wire::LocalId;
 
@@ -29,10 +31,10 @@ pub struct Load {
 /// The loads of all channels of a stream.
 #[derive(Debug, Default)]
 pub struct Loads {
-    channels: HashMap<LocalId, Load>,
+    channels: FxHashMap<LocalId, Load>,
     total: Load,
     turns: VecDeque<LocalId>,
-    served: HashSet<LocalId>,
+    served: FxHashSet<LocalId>,
 }
 
 impl Loads {
