@@ -5,6 +5,7 @@
 
 const assert = require('node:assert/strict')
 const hypercore = require('./hypercore')
+const { turns } = require('./beside')
 
 module.exports = { work, workOf, assertFlat }
 
@@ -22,12 +23,21 @@ function work () {
   return counts
 }
 
-// The counts that `run` adds, each divided by `items`.
+// The counts that `run` adds, each divided by `items`. What was done before has come to rest.
 async function workOf (items, run) {
+  await rest()
   const before = work()
   await run()
   const after = work()
   return Object.fromEntries(COUNTERS.map((name) => [name, (after[name] - before[name]) / items]))
+}
+
+// Until nothing is done any more: what is said last may still be on its way.
+async function rest () {
+  for (let before = -1; before !== work().steps;) {
+    before = work().steps
+    await turns(100)
+  }
 }
 
 function assertFlat (small, large, what) {

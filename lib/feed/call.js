@@ -18,6 +18,7 @@ const errors = require('../kit/errors')
 const native = require('../core/native')
 const { more, soon } = require('../core/queue')
 const { nextOp, must, mayWait } = require('../core/operations')
+const { EVENTS, LOCAL } = require('../core/border').begun
 
 // Calls about more than one block. Those about one are the core's to find.
 const SPANNING = new Set(['update', 'seek', 'download', 'getBatch'])
@@ -71,19 +72,19 @@ class Call {
     return this.isDone || this.reason !== null
   }
 
-  // Asks the core: `send(handle, op)` says whether events wait. The answer is `finish`, or what is given.
-  ask (isLocal, send, answer) {
+  // Asks the core: `send(handle, op)` gives what is left behind. The answer is `finish`, or what is given.
+  ask (send, answer) {
     const op = nextOp()
-    more(send(this.feed[INNER].handle, op))
-    this.waits(op, isLocal, answer)
+    this.waits(op, send(this.feed[INNER].handle, op), answer)
     return op
   }
 
-  // The core has it under number `op`.
-  waits (op, isLocal, answer = (...args) => this.finish(...args)) {
+  // The core has it under number `op`; `left` says what it left behind, and whether peers are needed.
+  waits (op, left, answer = (...args) => this.finish(...args)) {
+    more((left & EVENTS) !== 0)
     this.op = op
-    this.isLocal = isLocal
-    if (isLocal) must(op, answer)
+    this.isLocal = (left & LOCAL) !== 0
+    if (this.isLocal) must(op, answer)
     else mayWait(this.feed, op, answer)
   }
 

@@ -30,6 +30,11 @@ function attach (feed, stream, peer, spec, wait) {
   return channel
 }
 
+// True if the remote has opened a feed without proof that it knows the key. Our own streams know that by themselves.
+function isStranger (stream, key) {
+  return stream.remoteOpened(key) && !stream.remoteVerified(key)
+}
+
 // Runs functions, in order; not before `go` is called.
 function gate (wait) {
   let held = null
@@ -73,4 +78,4 @@ function end (peer) {
   if (peer.stream.opened) peer.stream.close()
 }
 
-module.exports = { attach, send, end }
+module.exports = { attach, isStranger, send, end }

@@ -47,8 +47,9 @@ function getPromise (feed, index, opts) {
 
 // ## At once
 
-// The core's number for what `atHand` has asked it and what is still to be answered; 0 for nothing.
+// The core's number for what `atHand` has asked it and what is still to be answered, and what that left behind; 0 for nothing.
 let asked = 0
+let left = 0
 
 // The block, or null.
 function atHand (feed, index, opts) {
@@ -59,12 +60,12 @@ function atHand (feed, index, opts) {
   if (js !== null || !isPlain(opts)) return null
   const op = nextOp()
   const result = native.feedGet(handle, op, index, waits(opts))
-  if (typeof result !== 'boolean') {
+  if (typeof result !== 'number') {
     spend(result.length)
     return result
   }
-  more(result)
   asked = op
+  left = result
   return null
 }
 
@@ -88,7 +89,7 @@ function tokenOf (opts) {
 function getLater (feed, index, opts, cb) {
   const op = asked
   const call = new Call(feed, 'get', { index }, opts, answerOf(feed, index, opts, cb))
-  if (op !== 0) waitForBlock(call, op)
+  if (op !== 0) waitForBlock(call, op, left)
   else if (!check.isIndex(index)) call.giveUp(errors.badIndex())
   else if (feed.opened && !feed.readable) call.giveUp(errors.closed())
   else if (feed.opened && !call.isOver) begin(call)
@@ -117,19 +118,17 @@ function getPlainly (call) {
   const { feed, what: { index }, opts } = call
   const op = nextOp()
   const result = native.feedGet(feed[INNER].handle, op, index, waits(opts))
-  if (typeof result !== 'boolean') return call.answer(null, result)
-  more(result)
-  waitForBlock(call, op)
+  if (typeof result !== 'number') return call.answer(null, result)
+  waitForBlock(call, op, result)
 }
 
 // The block was not here, or not read at once.
-function waitForBlock (call, op) {
+function waitForBlock (call, op, left) {
   const { feed, what: { index }, opts } = call
   const { handle } = feed[INNER]
+  call.waits(op, left)
   if (call.isOver) return more(native.feedCancel(handle, op, null, ''))
-  const isLocal = native.feedHas(handle, index, index + 1)
-  call.waits(op, isLocal)
-  if (isLocal || !waits(opts)) return
+  if (call.isLocal || !waits(opts)) return
 
   if (isIfAvailable(feed, opts)) whenAvailable(call, 'get', () => native.feedAvailable(handle, index), errors.blockNotAvailable)
   if (opts && opts.onwait) opts.onwait(index)

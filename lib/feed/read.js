@@ -12,8 +12,7 @@ const check = require('../kit/check')
 const errors = require('../kit/errors')
 const native = require('../core/native')
 const { binary } = require('../kit/codec')
-const { more, soon } = require('../core/queue')
-const { nextOp, must } = require('../core/operations')
+const { soon } = require('../core/queue')
 const { get, getPromise, codecOf, tokenOf } = require('./get')
 const { whenAvailable, isIfAvailable, cancellable } = require('./wait')
 
@@ -93,8 +92,7 @@ const methods = {
     })
     call.whenOpen(() => {
       const { handle } = this[INNER]
-      const isLocal = bytes <= this.byteLength && native.feedHas(handle, 0, this.length)
-      const op = call.ask(isLocal, (handle, op) => native.feedSeek(handle, op, bytes, start, call.what.end, wait !== false, hash !== false))
+      const op = call.ask((handle, op) => native.feedSeek(handle, op, bytes, start, call.what.end, wait !== false, hash !== false))
       if (ifAvailable) whenAvailable(call, 'get', () => native.feedSeekAvailable(handle, op), errors.seekNotAvailable)
     })
     return call.token
@@ -108,18 +106,8 @@ function getBatch (call, opts) {
   if (!feed.readable) return call.answer(errors.closed())
   if (start === end) return call.answer(null, [])
 
-  const { handle } = feed[INNER]
-  const fetch = (handle, op) => native.feedGetBatch(handle, op, start, end)
   const finish = (err, data, sizes) => err ? call.finish(err) : call.finish(null, split(data, sizes))
-  if (native.feedHas(handle, start, end)) return call.ask(true, fetch, finish)
-  if (opts && opts.wait === false) return call.answer(errors.notDownloaded())
-
-  call.ask(false, (handle, op) => native.feedDownload(handle, op, start, end, false, false, null), (err) => {
-    if (err || !feed.readable) return call.finish(err || errors.closed())
-    const op = nextOp()
-    more(fetch(handle, op))
-    must(op, finish)
-  })
+  call.ask((handle, op) => native.feedGetBatch(handle, op, start, end, !opts || opts.wait !== false), finish)
 }
 
 // Blocks come as one piece.

@@ -95,11 +95,10 @@ function authenticate (feed, stream, opts) {
 
 function attach (feed, stream, opts) {
   if (!isFree(feed, stream)) return
-  if (isSecure(opts) && stream.remoteOpened(feed.key) && !stream.remoteVerified(feed.key)) {
-    return stream.close(feed.discoveryKey)
-  }
-
   const isForeign = !(stream instanceof Protocol)
+  if (isForeign && isSecure(opts) && foreign.isStranger(stream, feed.key)) return stream.close(feed.discoveryKey)
+  if (!isForeign && !stream.admits(feed.key)) return
+
   const peer = new Peer(feed, opts, isForeign)
   const { id } = peer[INNER]
   feed[INNER].peers.set(id, peer)
@@ -111,8 +110,7 @@ function attach (feed, stream, opts) {
     ack: peer.ack,
     download: peer.downloading,
     upload: peer.uploading,
-    // v9's fixed number of requests in flight: who leaves it alone gets a window that follows the line.
-    maxRequests: peer.maxRequests === REQUESTS ? 0 : peer.maxRequests
+    maxRequests: peer.maxRequests
   }
   if (isForeign) peer.stream = foreign.attach(feed, stream, peer, spec, (halt) => afterAppends(feed, halt))
   else {

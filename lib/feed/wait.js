@@ -8,14 +8,15 @@
 const INNER = require('../kit/inner')
 const Call = require('./call')
 const errors = require('../kit/errors')
+const { LOCAL } = require('../core/border').begun
 const { promised, hook } = require('../kit/async')
 
-// Asks the core something that does not depend on peers, once the feed is open: `send(handle, op) -> more`, answered by `cb`. `check` may
+// Asks the core something that does not depend on peers, once the feed is open: `send(handle, op)` says whether events wait; `cb` is answered. `check` may
 // throw before. `kind` and `what` are the method and its arguments.
 function asked (feed, kind, what, check, send, cb) {
   const call = new Call(feed, kind, what, null, cb)
   if (check) call.attempt(check)
-  call.whenOpen(() => call.ask(true, send))
+  call.whenOpen(() => call.ask((handle, op) => LOCAL | send(handle, op)))
 }
 
 // Whether a call gives up when no peer can help, or else the feed's default.

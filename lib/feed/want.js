@@ -11,6 +11,7 @@ const Call = require('./call')
 const check = require('../kit/check')
 const errors = require('../kit/errors')
 const native = require('../core/native')
+const border = require('../core/border')
 const { more, soon } = require('../core/queue')
 const { whenAvailable, isIfAvailable, cancellable, tokenIn } = require('./wait')
 
@@ -23,8 +24,8 @@ const methods = {
     opts = opts || {}
     const { minLength = -1 } = opts
     const verdict = verdictAtOnce(this, minLength, opts)
-    if (verdict !== null) {
-      soon(() => cb(verdict()))
+    if (verdict !== WAIT) {
+      soon(() => cb(ANSWERS[verdict]()))
       return opts.cancel || Symbol('hypercore-update')
     }
     const call = new Call(this, 'update', { length: minLength }, opts, (err) => cb(err))
@@ -85,9 +86,9 @@ const methods = {
     this.open((err) => {
       if (err) return
       this.ifAvailable.ready(() => { inner.expectedLength = -1 })
-      if (!isExpected(this)) return
       for (const call of inner.calls.values()) {
-        if (call.kind === 'update' && call.ifAvailable) call.giveUp(errors.expectedLength())
+        const isVain = call.kind === 'update' && verdictOf(this, call.what.length, call.opts) === EXPECTED
+        if (isVain) call.giveUp(errors.expectedLength())
       }
     })
   }
@@ -95,39 +96,37 @@ const methods = {
 
 // ## update
 
-// What gives the answer of an update that needs nobody, or null: it is that long already, or it is the writer's, who knows of nothing
-// newer. Programs ask so before each read, so it must cost little.
+const { WAIT, REACHED, NOTHING_NEW, EXPECTED } = border.verdict
+const { IF_AVAILABLE, FORCE } = border.update
+const ANSWERS = { [REACHED]: () => null, [NOTHING_NEW]: errors.noUpdate, [EXPECTED]: errors.expectedLength }
+
+// The core's verdict on an update that needs nobody. Programs ask so before each read, so it must cost little.
 function verdictAtOnce (feed, minLength, opts) {
-  if (!feed.opened || feed.closing || feed.closed || opts.signal) return null
-  if (minLength !== -1 && !check.isIndex(minLength)) return null
+  if (!feed.opened || feed.closing || feed.closed || opts.signal) return WAIT
+  if (minLength !== -1 && !check.isIndex(minLength)) return WAIT
   return verdictOf(feed, minLength, opts)
 }
 
 function verdictOf (feed, minLength, opts) {
-  if (minLength !== -1 && feed.length >= minLength) return isThere
-  return feed.writable && !opts.force && isIfAvailable(feed, opts) ? errors.noUpdate : null
+  const { handle, expectedLength } = feed[INNER]
+  const bits = (isIfAvailable(feed, opts) ? IF_AVAILABLE : 0) | (opts.force ? FORCE : 0)
+  return native.feedUpdateVerdict(handle, orNone(minLength), orNone(expectedLength), bits)
 }
 
-function isThere () {
-  return null
+// -1 stands for none here, and Infinity in the core.
+function orNone (length) {
+  return length === -1 ? Infinity : length
 }
 
 function update (feed, call, length, opts) {
   const verdict = verdictOf(feed, length, opts)
-  if (verdict !== null) return call.answer(verdict())
+  if (verdict !== WAIT) return call.answer(ANSWERS[verdict]())
   const ifAvailable = isIfAvailable(feed, opts)
-  if (ifAvailable && isExpected(feed)) return call.answer(errors.expectedLength())
-
-  call.ask(false, (handle, op) => native.feedUpdate(handle, op, length, opts.hash !== false))
+  call.ask((handle, op) => native.feedUpdate(handle, op, length, opts.hash !== false))
   call.ifAvailable = ifAvailable
   if (ifAvailable) {
-    whenAvailable(call, 'update', () => feed.length >= length || feed.remoteLength >= length, errors.noUpdate)
+    whenAvailable(call, 'update', () => native.feedLengthAvailable(feed[INNER].handle, length), errors.noUpdate)
   }
-}
-
-function isExpected (feed) {
-  const { expectedLength } = feed[INNER]
-  return expectedLength > -1 && expectedLength <= feed.length
 }
 
 // Updates as long as the feed is open.
@@ -153,7 +152,7 @@ function download (feed, range, cb) {
   })
   call.whenOpen(() => {
     const { start, end, linear, hash, blocks } = wanted
-    call.ask(false, (handle, op) => native.feedDownload(handle, op, start, end, linear, hash, blocks))
+    call.ask((handle, op) => native.feedDownload(handle, op, start, end, linear, hash, blocks))
   })
   return Object.defineProperty({ ...wanted, callback: cb }, INNER, { value: call.token })
 }

@@ -103,6 +103,16 @@ function foreign (err) {
   return err instanceof Error ? err : create('EBADSTORAGE', textOf(err))
 }
 
+// What an error says of itself, as the core wants to know it: `code` is null if there is none.
+function said (err) {
+  try {
+    const { code, notFound, message } = Object(err)
+    return { code: code === undefined ? null : String(code), notFound: notFound === true, message: String(message) }
+  } catch {
+    return { code: 'EBADSTORAGE', notFound: false, message: '' }
+  }
+}
+
 function textOf (value) {
   try {
     return String(value)
@@ -119,4 +129,5 @@ function fromNative (code, message, number) {
 exports.create = create
 exports.keep = keep
 exports.foreign = foreign
+exports.said = said
 exports.fromNative = fromNative

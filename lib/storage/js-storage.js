@@ -4,14 +4,13 @@
  * ```text
  * requests  count; id, op, file, offset, size,  id, op, file, offset, size, ...; bytes of all writes      size in bytes
  * op        read | write | clear | stat | close | destroy      writes with one id, next to each other, have one answer
- * answer    done | absent (there is no such file, or it ends before the last byte wanted) | failed
+ * answer    done | absent (there is no such file, or it ends before the last byte wanted) | failed      the core says which an error is
  * ```
  * A storage may answer at once, late or out of order; may lack `del`, `stat`, `close` and `destroy`; may throw. Its faults become errors of
  * the operation that needed it, as the very same Error object.
  *
  * Invariant: each request is answered once, however often the storage answers.
- * Source: hypercore@9.12.0 lib/storage.js; what means "absent": random-access-file@2.2.1 (ENOENT, EPARTIALREAD),
- * random-access-storage@1.4.3 ('Not opened' once opening failed), random-access-memory@3.1.4 ('Could not satisfy length').
+ * Source: hypercore@9.12.0 lib/storage.js.
  */
 'use strict'
 
@@ -24,9 +23,7 @@ const { appended } = require('../core/operations')
 const turn = require('../core/turn')
 
 const FILES = border.files
-const [SECRET_KEY, TREE, DATA, BITFIELD, SIGNATURES] = ['secret_key', 'tree', 'data', 'bitfield', 'signatures'].map((name) => FILES.indexOf(name))
-// Files of which the core reads more than there may be.
-const GROWING = [BITFIELD, SIGNATURES]
+const [TREE, DATA, BITFIELD] = ['tree', 'data', 'bitfield'].map((name) => FILES.indexOf(name))
 const { READ, WRITE, CLEAR, STAT, CLOSE, DESTROY } = border.storage
 const { DONE, ABSENT, FAILED, UNABLE } = border.answer
 // What a call leaves behind.
@@ -37,12 +34,10 @@ const [IDLE, RUNNING, ASKED] = [0, 1, 2]
 class JsStorage {
   #create
   #files = new Array(FILES.length).fill(null)
-  #hasSecretKey = false
   #handle = null
   #answer = null
   #written = null
   #state = IDLE
-  #missing = new Set() // storages that said that there is no such file
   #bitmap = { offset: -1, bytes: null } // the bitfield's page that was written last
 
   // Asks for the `key` storage at once; throws what `create` throws.
@@ -184,7 +179,6 @@ class JsStorage {
     const done = (status, value) => {
       if (isAnswered) return
       isAnswered = true
-      if (file === SECRET_KEY && op === READ && status === DONE) this.#hasSecretKey = true
       this.#answer(id, status, value)
     }
     const fail = (err) => this.#isAbsent(storage, file, err) ? done(ABSENT) : done(FAILED, errors.keep(err))
@@ -212,22 +206,9 @@ class JsStorage {
     return storage
   }
 
-  // Only "there is no such file" and "it ends before that" mean absent; anything else is a fault of the storage.
-  // After the first the same storage may say that it is not open.
   #isAbsent (storage, file, err) {
-    if (err.code === 'ENOENT' || err.notFound === true) {
-      this.#missing.add(storage)
-      return true
-    }
-    if (err.message === 'Not opened') return this.#missing.has(storage)
-    return err.code === 'EPARTIALREAD' || err.message === 'Could not satisfy length' || this.#isInOwnWords(storage, file, err)
-  }
-
-  // Faults of systems and networks have a code. A view on keys that has no secret key says so in words of its own (Q24), and so
-  // does a remote file that ends before the range, where nobody can ask how long it is. To a writer that would be a risk.
-  #isInOwnWords (storage, file, err) {
-    if (err.code !== undefined) return false
-    return file === SECRET_KEY || (GROWING.includes(file) && !canStat(storage) && !this.#hasSecretKey)
+    const { code, notFound, message } = errors.said(err)
+    return native.feedIoAbsent(this.#handle, file, code, notFound, message, canStat(storage))
   }
 }
 

@@ -175,6 +175,13 @@ class Protocol extends Duplex {
     return channel
   }
 
+  // Called by `replicate`: whether a feed may be put on it. If the remote has opened it without proof that it knows the key, it is closed instead.
+  admits (key) {
+    const admits = native.streamAdmits(this[INNER].handle, key)
+    if (!admits) more(true)
+    return admits
+  }
+
   // The channel of this name, made if there is none.
   channel (discoveryKey) {
     const { channels } = this[INNER]

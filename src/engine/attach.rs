@@ -23,6 +23,14 @@ impl Driver {
         local.unwrap_or(LocalId(0))
     }
 
+    /// Whether a feed may be put on a stream; if not, its channel is closed.
+    pub fn admits(&mut self, stream: StreamId, key: &[u8; 32]) -> bool {
+        let admits = self.streams.get_mut(&stream).is_some_and(|actor| actor.admits(key));
+        self.say_outputs(stream);
+        self.ready_streams.push(stream);
+        admits
+    }
+
     /// Puts a feed on a stream, as a peer with this number. Nothing happens if it is not open, if it
     /// is on the stream already, or if the remote has not proved that it knows the key.
     pub fn attach(&mut self, stream: StreamId, feed: FeedId, peer: PeerId, mut options: PeerOptions) {

@@ -17,9 +17,10 @@ use super::ids::{FeedId, OpId};
 use crate::feed::{BlockRead, Feed, HookAnswer, Version};
 use crate::math::flat::{BlockIndex, NodeIndex};
 use crate::replicate::{PeerId, Replicator};
-use crate::store::StoreError;
+use crate::store::absence::Said;
 use crate::store::io::now;
 use crate::store::mailbox::{Answer, Mailbox, Request};
+use crate::store::{File, StoreError};
 
 /// One feed of an engine.
 pub struct FeedHandle {
@@ -33,8 +34,43 @@ pub struct FeedHandle {
 pub enum Got {
     /// The block was here.
     Now(Bytes),
-    /// It will be in the queue; true if events wait.
-    Later(bool),
+    /// It will be in the queue.
+    Later(Begun),
+}
+
+/// A call that was begun.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    /// Events wait.
+    pub events: bool,
+    /// No peer is needed for the answer.
+    pub is_local: bool,
+}
+
+/// What an update is answered at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing: it waits for peers.
+    Wait,
+    /// The log is that long already.
+    Reached,
+    /// It is the writer's log, and nobody else knows of anything newer.
+    NothingNew,
+    /// No peer is expected to have more.
+    Expected,
+}
+
+/// An update as it is asked for. Lengths are in blocks.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateAsked {
+    /// The length to wait for.
+    pub min_len: u64,
+    /// No peer has more than this, as far as the owner knows.
+    pub expected_len: u64,
+    /// Give up if no peer can help.
+    pub if_available: bool,
+    /// Ask peers though the log is the writer's.
+    pub force: bool,
 }
 
 impl FeedHandle {
@@ -72,8 +108,31 @@ impl FeedHandle {
     pub fn get(&self, op: OpId, index: u64, wait: bool) -> Got {
         match self.get_now(index) {
             Some(block) => Got::Now(block),
-            None => Got::Later(self.call(op, Verb::Get { index, wait })),
+            None => Got::Later(self.ask(op, Verb::Get { index, wait })),
         }
+    }
+
+    /// Begins a call that peers may be needed for.
+    pub fn ask(&self, op: OpId, verb: Verb) -> Begun {
+        let needs_peers = |driver: &mut Driver| driver.feed(self.id).is_some_and(|actor| actor.needs_peers(op));
+        let (events, needs_peers) = self.engine.enter_then(|driver| self.begin(driver, op, verb), needs_peers);
+        Begun { events, is_local: !needs_peers }
+    }
+
+    /// What an update is answered at once. Programs ask so before each read.
+    pub fn judge_update(&self, asked: UpdateAsked) -> Verdict {
+        let UpdateAsked { min_len, expected_len, if_available, force } = asked;
+        match self.log() {
+            Some(log) if log.len() >= min_len => Verdict::Reached,
+            Some(log) if if_available && !force && log.is_writable() => Verdict::NothingNew,
+            Some(log) if if_available && expected_len <= log.len() => Verdict::Expected,
+            _ => Verdict::Wait,
+        }
+    }
+
+    /// True if the log is `len` blocks long, here or at some peer.
+    pub fn is_len_available(&self, len: u64) -> bool {
+        self.len() >= len || self.remote_len() >= len
     }
 
     /// The block, if it can be had without waiting for anything and nothing is to be told before it.
@@ -169,6 +228,11 @@ impl FeedHandle {
             mailbox.answer(request, answer);
         }
         self.engine.enter_from(Some(self.id), |_| ())
+    }
+
+    /// Whether an error of its JavaScript storage only means that a file, or a part of it, is not there.
+    pub fn is_absent(&self, file: File, said: Said<'_>) -> bool {
+        self.mailbox.as_ref().is_some_and(|mailbox| mailbox.absence().is_absent(file, said))
     }
 
     /// What an append has done, if that is all that there is to tell: operation, index of the first

@@ -38,7 +38,7 @@ pub use driver::Work;
 pub use entry::{AttachOptions, Engine, Rest};
 pub use event::{Answer, Event, Failure, FeedEvent, Opened, PeerInfo, StreamEvent};
 pub use feed::{FeedOptions, FromPeer, Input, Place, Seek, Verb};
-pub use feed_handle::{FeedHandle, Got};
+pub use feed_handle::{Begun, FeedHandle, Got, UpdateAsked, Verdict};
 pub use ids::{FeedId, OpId, StreamId};
 pub use job::About;
 pub use stream::StreamOptions;

@@ -48,6 +48,14 @@ impl StreamHandle {
         chunk
     }
 
+    /// Whether a feed may be put on the stream: not if the remote has opened it without proof that it
+    /// knows the key. Then its channel is closed, and events wait.
+    pub fn admits(&self, key: &[u8; 32]) -> bool {
+        let mut admits = false;
+        self.engine.enter(|driver| admits = driver.admits(self.id, key));
+        admits
+    }
+
     /// Puts a feed on the stream.
     pub fn attach(&self, feed: &FeedHandle, attach: AttachOptions) -> bool {
         self.engine.enter(|driver| driver.attach(self.id, feed.id(), attach.peer, attach.options))

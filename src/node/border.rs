@@ -56,6 +56,21 @@ numbers! {
 }
 
 numbers! {
+    /// What a call that peers may be needed for leaves behind: events; no peer is needed.
+    begun: u32 { EVENTS = 1, LOCAL = 2, }
+}
+
+numbers! {
+    /// What an update is answered at once: it waits; it is that long; the writer knows of nothing newer; no peer is expected to.
+    verdict: u32 { WAIT = 0, REACHED = 1, NOTHING_NEW = 2, EXPECTED = 3, }
+}
+
+numbers! {
+    /// How an update is asked for: give up if no peer can help; ask peers though the log is the writer's.
+    update: u64 { IF_AVAILABLE = 1, FORCE = 2, }
+}
+
+numbers! {
     /// How a block in a JavaScript storage is read on: in the plain way; this is the block, then; nodes, and there is more to
     /// read; what was read is the block.
     step: u32 { PLAINLY = 0, BLOCK = 1, NODES = 2, DONE = 3, }
@@ -137,11 +152,14 @@ pub const EXTENSION: u32 = 15;
 /// All that both sides agree on.
 #[napi(catch_unwind)]
 pub fn border(env: &Env) -> Result<Object<'_>> {
-    let tables: [(&str, &[(&str, f64)]); 11] = [
+    let tables: [(&str, &[(&str, f64)]); 14] = [
         ("storage", storage::ALL),
         ("answer", answer::ALL),
         ("hook", hook::ALL),
         ("rest", rest::ALL),
+        ("begun", begun::ALL),
+        ("verdict", verdict::ALL),
+        ("update", update::ALL),
         ("step", step::ALL),
         ("place", place::ALL),
         ("hears", hears::ALL),

@@ -7,13 +7,13 @@ use napi::bindgen_prelude::{Array, Buffer, Either, External, Uint8ArraySlice, Un
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use super::border::hears;
+use super::border::{begun, hears};
 use super::convert::{maybe_array, maybe_number, number, op_id, peer_id};
 use super::event::numbers_of;
 use super::handles::{EngineRef, FeedRef, MemoryRef};
-use super::send::buffer_or_flag;
+use super::send::buffer_or_flags;
 use super::storages::rest_on;
-use crate::engine::{Failure, FeedHandle, FeedId, FeedOptions, FromPeer, Got, Input, Place, Seek, Verb, dice};
+use crate::engine::{Begun, Failure, FeedHandle, FeedId, FeedOptions, FromPeer, Got, Input, Place, Seek, Verb, dice};
 use crate::feed::OpenOptions;
 use crate::replicate::{Range, UpdateWait};
 
@@ -126,20 +126,25 @@ fn copies(blocks: &Array) -> Result<Vec<Bytes>> {
     (0..blocks.len()).map(block).collect()
 }
 
-/// Gets a block.
+/// Gets a block: the block, or [`begun`].
 #[napi(catch_unwind)]
 pub fn feed_get<'env>(env: &'env Env, feed: &FeedRef, op: f64, index: f64, wait: bool) -> Result<Unknown<'env>> {
     let block = match feed.get(op_id(op), number(index), wait) {
         Got::Now(block) => Ok(block),
-        Got::Later(more) => Err(more),
+        Got::Later(begun) => Err(flags(begun)),
     };
-    buffer_or_flag(env, block)
+    buffer_or_flags(env, block)
 }
 
-/// Gets blocks that are held.
+/// What a call has left behind, as [`begun`] lists it.
+fn flags(begun: Begun) -> u32 {
+    begun::EVENTS * u32::from(begun.events) + begun::LOCAL * u32::from(begun.is_local)
+}
+
+/// Gets blocks. Gives [`begun`].
 #[napi(catch_unwind)]
-pub fn feed_get_batch(feed: &FeedRef, op: f64, start: f64, end: f64) -> bool {
-    feed.call(op_id(op), Verb::GetBatch(number(start), number(end)))
+pub fn feed_get_batch(feed: &FeedRef, op: f64, start: f64, end: f64, wait: bool) -> u32 {
+    flags(feed.ask(op_id(op), Verb::GetBatch { start: number(start), end: number(end), wait }))
 }
 
 /// How many blocks of a range are held.
@@ -152,6 +157,12 @@ pub fn feed_downloaded(feed: &FeedRef, start: f64, end: f64) -> f64 {
 #[napi(catch_unwind)]
 pub fn feed_update(feed: &FeedRef, op: f64, min_len: f64, hash: bool) -> bool {
     feed.call(op_id(op), Verb::Update(UpdateWait { min_len: number(min_len), hash }))
+}
+
+/// True if the log has this length, here or at some peer.
+#[napi(catch_unwind)]
+pub fn feed_length_available(feed: &FeedRef, length: f64) -> bool {
+    feed.is_len_available(number(length))
 }
 
 /// Downloads a range, or a list of blocks.
@@ -178,11 +189,11 @@ pub fn feed_stop(feed: &FeedRef) {
     feed.tell(Input::Stop);
 }
 
-/// Looks for a byte.
+/// Looks for a byte. Gives [`begun`].
 #[napi(catch_unwind)]
-pub fn feed_seek(feed: &FeedRef, op: f64, bytes: f64, start: f64, end: f64, wait: bool, hash: bool) -> bool {
+pub fn feed_seek(feed: &FeedRef, op: f64, bytes: f64, start: f64, end: f64, wait: bool, hash: bool) -> u32 {
     let (bytes, start, end) = (number(bytes), number(start), maybe_number(end));
-    feed.call(op_id(op), Verb::Seek(Seek { bytes, start, end, hash, wait, if_available: false }))
+    flags(feed.ask(op_id(op), Verb::Seek(Seek { bytes, start, end, hash, wait, if_available: false })))
 }
 
 /// Gives up something that waits.

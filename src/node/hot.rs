@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! feedHas(feed, start, end) -> bool
+//! feedUpdateVerdict(feed, min length, expected length, bits) -> verdict
 //! feedReadStep(feed, index, place, data | undefined) -> step      place: Float64Array of what border::place lists
 //! ```
 //! Scopes and conversions of a generated binding cost 100 to 250 ns a call; a cached read takes 1,000. What is not called as
@@ -16,9 +17,9 @@ use napi::sys::{self, Status};
 use napi::{Callback, Result};
 use napi_derive::napi;
 
-use super::border::{place, step};
+use super::border::{place, step, update, verdict};
 use super::convert::number;
-use crate::engine::FeedHandle;
+use crate::engine::{FeedHandle, UpdateAsked, Verdict};
 use crate::feed::{BlockRead, Version};
 
 /// What [`place`] lists.
@@ -33,7 +34,8 @@ struct Call {
 /// Adds these functions to the generated ones.
 #[napi(module_exports)]
 pub fn exports(mut exports: Object) -> Result<()> {
-    let functions: [(&str, Callback); 2] = [("feedHas", feed_has), ("feedReadStep", feed_read_step)];
+    let functions: [(&str, Callback); 3] =
+        [("feedHas", feed_has), ("feedUpdateVerdict", feed_update_verdict), ("feedReadStep", feed_read_step)];
     functions.into_iter().try_for_each(|(name, function)| exports.create_named_method(name, function))
 }
 
@@ -42,6 +44,25 @@ unsafe extern "C" fn feed_has(env: sys::napi_env, info: sys::napi_callback_info)
     answer(env, info, |call| {
         let has = call.feed()?.has(call.number(1)?, call.number(2)?);
         Some(call.bool(has))
+    })
+}
+
+/// What an update is answered at once, as [`verdict`] lists it. Lengths are Infinity for none; the bits are [`update`]'s.
+unsafe extern "C" fn feed_update_verdict(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    answer(env, info, |call| {
+        let bits = call.number(3)?;
+        let verdict = call.feed()?.judge_update(UpdateAsked {
+            min_len: call.number(1)?,
+            expected_len: call.number(2)?,
+            if_available: bits & update::IF_AVAILABLE != 0,
+            force: bits & update::FORCE != 0,
+        });
+        Some(call.small(match verdict {
+            Verdict::Wait => verdict::WAIT,
+            Verdict::Reached => verdict::REACHED,
+            Verdict::NothingNew => verdict::NOTHING_NEW,
+            Verdict::Expected => verdict::EXPECTED,
+        }))
     })
 }
 

@@ -53,10 +53,10 @@ fn buffer<'env>(env: &'env Env, bytes: &[u8]) -> Result<BufferSlice<'env>> {
     BufferSlice::copy_from(env, bytes)
 }
 
-/// A Buffer, or whether events wait.
-pub fn buffer_or_flag<'env>(env: &'env Env, block: std::result::Result<Bytes, bool>) -> Result<Unknown<'env>> {
+/// A Buffer, or what is left behind.
+pub fn buffer_or_flags<'env>(env: &'env Env, block: std::result::Result<Bytes, u32>) -> Result<Unknown<'env>> {
     match block {
         Ok(block) => Ok(buffer(env, &block)?.to_unknown()),
-        Err(more) => more.into_unknown(env),
+        Err(flags) => flags.into_unknown(env),
     }
 }

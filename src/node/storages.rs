@@ -13,8 +13,9 @@ use super::border::{answer, rest, storage};
 use super::convert::number;
 use super::handles::FeedRef;
 use crate::engine::{FeedHandle, Rest};
+use crate::store::absence::Said;
 use crate::store::mailbox::{Answer, Op, Request};
-use crate::store::{StoreError, Write};
+use crate::store::{File, StoreError, Write};
 
 /// How many bytes an append's answer takes.
 const APPENDED: usize = 5 * size_of::<f64>();
@@ -111,6 +112,21 @@ fn writes_of(op: &Op) -> &[Write] {
 
 fn parts(request: &Request) -> impl Iterator<Item = &Bytes> {
     writes_of(&request.op).iter().flat_map(|write| &write.data)
+}
+
+/// Whether an error of a file's storage only means that it, or a part of it, is not there. `code` is null
+/// if the error has none.
+#[napi(catch_unwind)]
+pub fn feed_io_absent(
+    feed: &FeedRef,
+    file: u32,
+    code: Option<String>,
+    not_found: bool,
+    message: String,
+    can_stat: bool,
+) -> bool {
+    let said = Said { code: code.as_deref(), not_found, message: &message, can_stat };
+    File::ALL.get(file as usize).is_some_and(|file| feed.is_absent(*file, said))
 }
 
 /// A JavaScript storage's answer, as [`answer`] lists them; `value` is what was read, a length, or the number of a kept error.

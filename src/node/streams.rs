@@ -5,7 +5,7 @@ use napi::bindgen_prelude::{Buffer, BufferSlice, External};
 use napi::{Env, Error, Result};
 use napi_derive::napi;
 
-use super::border::taken;
+use super::border::{limits, taken};
 use super::convert::{array, maybe_array, number, peer_id};
 use super::handles::{EngineRef, FeedRef, StreamRef};
 use crate::engine::{AttachOptions, StreamHandle, StreamId, StreamOptions, Taken, dice};
@@ -88,6 +88,12 @@ pub fn stream_read<'env>(env: &'env Env, stream: &StreamRef) -> Result<Option<Bu
     stream.read().map(|chunk| BufferSlice::copy_from(env, chunk)).transpose()
 }
 
+/// Whether a feed may be put on a stream; if not, its channel is closed, and events wait.
+#[napi(catch_unwind)]
+pub fn stream_admits(stream: &StreamRef, key: &[u8]) -> Result<bool> {
+    Ok(stream.admits(&array(key)?))
+}
+
 /// Puts a feed on a stream, as a peer with this number.
 #[napi(catch_unwind)]
 pub fn stream_attach(stream: &StreamRef, feed: &FeedRef, peer: f64, spec: AttachSpec) -> Result<bool> {
@@ -103,7 +109,8 @@ pub fn attach_options(peer: f64, spec: &AttachSpec) -> Result<AttachOptions> {
         downloading: spec.download,
         uploading: spec.upload,
         timeout: milliseconds(spec.timeout.unwrap_or(0.0)),
-        max_requests: (spec.max_requests > 0.0).then_some(spec.max_requests as usize),
+        // v9's fixed number of requests in flight: who leaves it alone gets a window that follows the line.
+        max_requests: (spec.max_requests as usize != limits::REQUESTS).then_some(spec.max_requests as usize),
         seed: u64::from_le_bytes(seed),
     };
     Ok(AttachOptions { peer: peer_id(peer), options })

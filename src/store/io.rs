@@ -122,7 +122,13 @@ impl Io {
         self.spend_read(len)?;
         match &self.place {
             Place::Native(storage, wait) => read_exact(storage.as_ref(), file, offset, len, *wait),
-            Place::Mailbox(mailbox) => exact(post_read(mailbox, file, offset, len).await, len),
+            Place::Mailbox(mailbox) => {
+                let bytes = exact(post_read(mailbox, file, offset, len).await, len)?;
+                if bytes.is_some() && file == File::SecretKey {
+                    mailbox.absence().found_secret_key();
+                }
+                Ok(bytes)
+            }
         }
     }
 

@@ -3,13 +3,14 @@
 //! ```text
 //! verb --post--> requests --take_requests--> JavaScript --answer--> the verb goes on
 //! ```
-//! An error of the storage arrives as `StoreError::Foreign`; whether an error only meant "not there" is for the
-//! one who answers to say, with `Answer::Absent`.
+//! An error of the storage arrives as `StoreError::Foreign`, unless it only means "not there": then as
+//! `Answer::Absent`. Which it is [`Absence`] says.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::absence::Absence;
 use super::error::StoreError;
 use super::exchange::{self, Exchange};
 use super::layout::File;
@@ -74,6 +75,7 @@ pub enum Answer {
 #[derive(Debug, Default)]
 pub struct Mailbox {
     exchange: Arc<Requests>,
+    absence: Absence,
 }
 
 type Requests = Exchange<Op, Result<Answer, StoreError>>;
@@ -90,6 +92,11 @@ impl Mailbox {
     /// Posts a request at once; the ticket is the future of its answer.
     pub fn post(&self, op: Op) -> Ticket {
         self.exchange.ask(op)
+    }
+
+    /// What the storages' errors mean.
+    pub const fn absence(&self) -> &Absence {
+        &self.absence
     }
 
     /// What the next call of `take_requests` will give: single reads, writes and so on, and the bytes of all writes.

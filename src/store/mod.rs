@@ -4,9 +4,11 @@
 //! io          what verbs await; a native storage answers at the first poll
 //!   storage     the trait of native storages:  disk  memory
 //!   mailbox     requests to a storage that lives in JavaScript          exchange  questions and the futures of answers
+//!               absence: which of its errors mean "not there"
 //! layout      where each record lies        record   what its bytes are
 //! ```
 
+pub mod absence;
 pub mod disk;
 pub mod error;
 pub mod exchange;

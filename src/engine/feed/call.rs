@@ -21,6 +21,8 @@ pub enum Wanted {
     Seek(Seek),
     /// A range.
     Download,
+    /// A range, to be read then: the first block, and one past the last.
+    Batch(u64, u64),
 }
 
 /// An audit so far.
@@ -46,6 +48,15 @@ pub struct Calls {
 }
 
 impl Calls {
+    /// True if its answer depends on peers, as far as can be said without reading.
+    pub fn needs_peers(&self, op: OpId, holds_up_to: impl FnOnce(u64) -> bool) -> bool {
+        match self.wanted.get(&op) {
+            None => false,
+            Some(Wanted::Seek(seek)) => !holds_up_to(seek.bytes),
+            Some(_) => true,
+        }
+    }
+
     /// All that are not answered, first those that are read: the feed is closed.
     pub fn take_all(&mut self) -> Vec<OpId> {
         self.audits.clear();

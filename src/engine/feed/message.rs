@@ -54,8 +54,15 @@ pub enum Verb {
         /// Wait for a peer.
         wait: bool,
     },
-    /// The blocks `start..end`, all of which must be held.
-    GetBatch(u64, u64),
+    /// The blocks `start..end`; without `wait` only if all are held.
+    GetBatch {
+        /// The first.
+        start: u64,
+        /// One past the last.
+        end: u64,
+        /// Wait for peers.
+        wait: bool,
+    },
     /// Wait for a length.
     Update(UpdateWait),
     /// Download a range.

@@ -89,11 +89,11 @@ impl FeedActor {
             Output::Send(peer, message) => self.tell_peer(peer, ToPeer::Send(message)),
             Output::Asked(peer) => self.tell_peer(peer, ToPeer::Asked),
             Output::Store(answer) => self.keep(answer),
-            Output::Resolved(wait) => {
-                if self.calls.wanted.remove(&OpId(wait.0)).is_some() {
-                    self.succeed(OpId(wait.0), Answer::Nothing);
-                }
-            }
+            Output::Resolved(wait) => match self.calls.wanted.remove(&OpId(wait.0)) {
+                Some(Wanted::Batch(start, end)) => self.read_batch(OpId(wait.0), (start, end), false),
+                Some(_) => self.succeed(OpId(wait.0), Answer::Nothing),
+                None => {}
+            },
             Output::SeekAgain(wait) => self.seek(OpId(wait.0), false),
             Output::Opened(peer) => self.tell(FeedEvent::PeerOpen(peer)),
             Output::Done(peer) => self.tell_peer(peer, ToPeer::Close),

@@ -35,7 +35,7 @@ impl FeedActor {
             Verb::Open(options) => self.open(op, *options),
             Verb::Append(blocks) => self.change(now, Change::Append(op, blocks)),
             Verb::Get { index, wait } => self.get(op, index, wait),
-            Verb::GetBatch(start, end) => self.read_batch(op, (start, end), false),
+            Verb::GetBatch { start, end, wait } => self.get_batch(op, (start, end), wait),
             Verb::Update(wait) => self.update(op, wait),
             Verb::Download(range) => self.download(op, range),
             Verb::Seek(seek) => {
@@ -82,6 +82,24 @@ impl FeedActor {
             _ if self.is_closed => self.fail(op, Failure::closed()),
             _ => self.fail(op, Failure::not_downloaded()),
         }
+    }
+
+    fn get_batch(&mut self, op: OpId, (start, end): (u64, u64), wait: bool) {
+        let is_held = |log: Arc<Feed>| log.count(start, end) == end.saturating_sub(start);
+        if !wait || self.log().is_none_or(is_held) {
+            self.read_batch(op, (start, end), false);
+        } else if self.want(op, Wanted::Batch(start, end)) {
+            let range = Range::Span { start, end: Some(end), linear: false, hash: false };
+            self.replicator.select(Some(WaitId(op.0)), range);
+        }
+    }
+
+    /// True if the answer to a call depends on peers.
+    pub fn needs_peers(&self, op: OpId) -> bool {
+        let log = self.log();
+        let holds_up_to =
+            |bytes| log.is_some_and(|log| bytes <= log.byte_len() && log.count(0, log.len()) == log.len());
+        self.calls.needs_peers(op, holds_up_to)
     }
 
     /// Reads a block that is held; one that is not any more is waited for, if `wait`. What is not in the cache, or is big, is read again on a worker.

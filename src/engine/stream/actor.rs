@@ -147,17 +147,24 @@ impl StreamActor {
     /// without proof that it knows the key: then it is closed instead.
     pub fn adopt(&mut self, key: &[u8; 32]) -> Option<Adopted> {
         let discovery_key = discovery_key(key);
+        if !self.admits(key) || self.protocol.is_open(&discovery_key) {
+            return None;
+        }
         let is_remote_open = self.protocol.remote_opened(&discovery_key);
-        let is_secure = self.protocol.public_key().is_some();
-        if is_secure && is_remote_open && !self.protocol.remote_verified(key) {
-            self.close_channel(discovery_key);
-            return None;
-        }
-        if self.protocol.is_open(&discovery_key) {
-            return None;
-        }
         let local = self.protocol.open(*key);
         Some(Adopted { local, discovery_key, is_remote_open, timeout: self.timeout })
+    }
+
+    /// Whether a feed may be opened. If the remote has opened it without proof that it knows the key it
+    /// may not, and is closed.
+    pub fn admits(&mut self, key: &[u8; 32]) -> bool {
+        let discovery_key = discovery_key(key);
+        let is_secure = self.protocol.public_key().is_some();
+        let is_stranger = self.protocol.remote_opened(&discovery_key) && !self.protocol.remote_verified(key);
+        if is_secure && is_stranger {
+            self.close_channel(discovery_key);
+        }
+        !(is_secure && is_stranger)
     }
 
     /// Opens a channel that JavaScript speaks on; gives our number.
