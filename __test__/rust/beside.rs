@@ -185,7 +185,7 @@ const CHANGES: [(&str, Change); 6] = [
     ("the same length", |feed| Box::pin(replace(feed, 3, 4))),
     ("emptied and filled", |feed| Box::pin(replace(feed, 0, 9))),
     ("shorter", |feed| Box::pin(async { assert!(feed.truncate(feed.io(), 2).await.unwrap()) })),
-    ("cleared", |feed| Box::pin(async { assert!(feed.clear(feed.io(), 1, 5, false).await.unwrap()) })),
+    ("cleared", |feed| Box::pin(async { assert_eq!(feed.clear(feed.io(), 1, 5, false).await.unwrap(), [(1, 5)]) })),
     ("longer", |feed| Box::pin(async { assert_eq!(feed.append(others(7, 5)).await.unwrap().len, 12) })),
 ];
 
@@ -396,7 +396,7 @@ fn whoever_must_not_wait_is_told_so_before_much_is_done() {
     assert_eq!(many.count(0, u64::MAX), 9 * 8192);
     // What is little is done, and with time all is.
     assert_eq!(now(feed.signature_after(&hasty(), 39_990)).unwrap().unwrap().0, 39_999);
-    assert!(now(feed.clear(&hasty(), 0, 100, false)).unwrap().unwrap());
+    assert_eq!(now(feed.clear(&hasty(), 0, 100, false)).unwrap().unwrap(), [(0, 100)]);
     assert_eq!(now(feed.signature_after(feed.io(), 0)).unwrap().unwrap().0, 39_999);
     assert_eq!(now(feed.get_batch(feed.io(), 100, 40_000)).unwrap().unwrap().unwrap().sizes.len(), 39_900);
     assert!(now(many.truncate(many.io(), 0)).unwrap().unwrap());

@@ -61,8 +61,8 @@ pub enum Task {
         start: u64,
         /// One past the last.
         end: u64,
-        /// The runs of them that were held: start, and one past the end.
-        held: Vec<(u64, u64)>,
+        /// Leave the bytes.
+        keep_bytes: bool,
     },
     /// Check and keep what the caller gave.
     Put {
@@ -148,6 +148,8 @@ pub enum Outcome {
     Appended(Result<Appended, FeedError>),
     /// What became of answers.
     Stored(Result<PutReport, FeedError>),
+    /// The runs of blocks that were given up: start, and one past the end.
+    Cleared(Result<Vec<(u64, u64)>, FeedError>),
     /// True if something has changed.
     Changed(Result<bool, FeedError>),
     /// What turned out to be damaged, and is no longer held.

@@ -12,26 +12,38 @@
 use super::commit::Commit;
 use super::error::FeedError;
 use super::opened::Feed;
+use crate::log::bitfield::Bitfield;
 use crate::math::flat::{BlockIndex, NodeIndex, full_roots};
-use crate::store::{File, Io};
+use crate::store::{File, Io, StoreError};
+
+/// Bytes that a file system takes back in no time; 512 MiB take it 30 ms.
+const FEW_BYTES: u64 = 4 * 1024 * 1024;
 
 impl Feed {
-    /// Forgets the blocks `start..end`; false if none of them was held. With `keep_bytes` the bytes
-    /// stay. `WouldBlock`, and nothing has changed, if `io` must not wait and this is much.
-    pub async fn clear(&self, io: &Io, start: u64, end: u64, keep_bytes: bool) -> Result<bool, FeedError> {
+    /// Forgets the blocks `start..end`; gives the runs of them that were held, as start and one past
+    /// the end. With `keep_bytes` the bytes stay. `WouldBlock`, and nothing has changed, if `io` must
+    /// not wait and this is much.
+    pub async fn clear(&self, io: &Io, start: u64, end: u64, keep_bytes: bool) -> Result<Vec<(u64, u64)>, FeedError> {
         self.check_haste(io, start, end)?;
         let range = self.byte_range(io, start, end).await?;
-        let mut is_news = false;
-        let stage = self.stage(|stage, bitfield| is_news = stage.set_range(bitfield, start, end, false));
-        if !is_news {
-            return Ok(false);
+        let freed = range.filter(|_| !self.indexing && !keep_bytes).map(|(from, to)| (from, to.saturating_sub(from)));
+        if io.is_hasty() && freed.is_some_and(|(_, len)| len > FEW_BYTES) {
+            return Err(StoreError::WouldBlock.into());
+        }
+        let mut held = Vec::new();
+        let stage = self.stage(|stage, bitfield| {
+            held = held_runs(bitfield, start, end);
+            stage.set_range(bitfield, start, end, false);
+        });
+        if held.is_empty() {
+            return Ok(held);
         }
         self.commit(Commit { stage, replaces: true, ..Commit::default() }, |_| ()).await?;
-        if let Some((from, to)) = range.filter(|_| !self.indexing && !keep_bytes) {
+        if let Some((from, len)) = freed {
             // The blocks are given up already; what the disk does not take back is only space.
-            self.io.clear(File::Data, from, to.saturating_sub(from)).await.ok();
+            self.io.clear(File::Data, from, len).await.ok();
         }
-        Ok(true)
+        Ok(held)
     }
 
     /// Where the blocks lie: exactly, if the nodes are held, else from the first to the last held
@@ -70,4 +82,15 @@ impl Feed {
         let nodes = self.nodes(io, &roots, self.version()).await?;
         Ok(Some(nodes.iter().fold(0u64, |sum, node| sum.saturating_add(node.size))))
     }
+}
+
+/// The runs of blocks in `start..end` that are held: start, and one past the end of each.
+fn held_runs(bitfield: &Bitfield, start: u64, end: u64) -> Vec<(u64, u64)> {
+    let mut runs = Vec::new();
+    let mut at = start;
+    while let Some(first) = bitfield.next_set(at, end) {
+        at = bitfield.next_unset(first, end).unwrap_or(end);
+        runs.push((first, at));
+    }
+    runs
 }

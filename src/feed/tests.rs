@@ -11,7 +11,7 @@ use crate::math::crypto::{self, KeyPair};
 use crate::math::flat::{BlockIndex, NodeIndex};
 use crate::store::io::now;
 use crate::store::memory::{Memory, MemoryStorage};
-use crate::store::{File, Io, Write, layout};
+use crate::store::{File, Io, StoreError, Write, layout};
 
 fn pair() -> KeyPair {
     KeyPair::from_seed(&[7; 32])
@@ -159,4 +159,16 @@ fn nodes_are_read_from_one_that_is_held_to_one_that_is_held() {
             assert!(state.bitfield.has_node(NodeIndex(first)) && state.bitfield.has_node(NodeIndex(last)));
         }
     }
+}
+
+#[test]
+fn a_clear_that_frees_much_is_refused_in_haste() {
+    let feed = opened(true);
+    let blocks = vec![Bytes::from(vec![1; 1024 * 1024]); 5];
+    now(feed.append(blocks)).unwrap().unwrap();
+    let clear = |io: &Io, keep_bytes| now(feed.clear(io, 0, 5, keep_bytes)).unwrap();
+    assert!(matches!(clear(&feed.io().cache_only(), false), Err(FeedError::Store(StoreError::WouldBlock))));
+    assert_eq!(feed.count(0, 5), 5);
+    assert_eq!(clear(feed.io(), false).unwrap(), [(0, 5)]);
+    assert_eq!(clear(feed.io(), false).unwrap(), []);
 }

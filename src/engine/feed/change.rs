@@ -47,6 +47,8 @@ pub enum Change {
         end: u64,
         /// Leave the bytes.
         keep_bytes: bool,
+        /// It is known to take long.
+        is_long: bool,
     },
     /// Keep what the caller gave.
     Put(OpId, Box<Put>),
@@ -55,7 +57,14 @@ pub enum Change {
     /// Give up what an audit found rotten; then answer it with the number of valid blocks, and these.
     GiveUp(OpId, u64, Vec<u64>),
     /// Make the log shorter.
-    Truncate(OpId, u64),
+    Truncate {
+        /// For this operation.
+        op: OpId,
+        /// The new length.
+        len: u64,
+        /// It is known to take long.
+        is_long: bool,
+    },
     /// Give a static feed its key.
     Finalize(OpId),
     /// Give up the files.
@@ -72,7 +81,7 @@ impl Change {
             | Self::Clear { op, .. }
             | Self::Put(op, _)
             | Self::GiveUp(op, ..)
-            | Self::Truncate(op, _)
+            | Self::Truncate { op, .. }
             | Self::Finalize(op)
             | Self::Close(op) => vec![*op],
         }
@@ -94,6 +103,11 @@ impl Changes {
             (Some(Change::Store(answers)), Change::Store(mut more)) => answers.append(&mut more),
             (_, change) => self.waiting.push_back(change),
         }
+    }
+
+    /// A change that was tried and takes long: it is the next again.
+    pub fn push_first(&mut self, change: Change) {
+        self.waiting.push_front(change);
     }
 
     /// The next change, which is under way from now on; None while another is.

@@ -45,8 +45,8 @@ impl FeedActor {
             (Task::Open(op), Outcome::Opened(result)) => self.opened(op, result),
             (Task::Append(op), Outcome::Appended(result)) => self.appended(op, result),
             (Task::Store(outlines), Outcome::Stored(result)) => self.stored(&outlines, result),
-            (Task::Clear { op, start, end, held }, Outcome::Changed(result)) => {
-                self.cleared(op, (start, end), &held, result);
+            (Task::Clear { op, start, end, keep_bytes }, Outcome::Cleared(result)) => {
+                self.cleared(op, (start, end), keep_bytes, result);
             }
             (Task::Put { op, block }, Outcome::Stored(result)) => self.put(op, block, result),
             (Task::Repair(failed), Outcome::Repaired(result)) => {
@@ -160,15 +160,30 @@ impl FeedActor {
         self.answer(op, result);
     }
 
-    fn cleared(&mut self, op: OpId, (start, end): (u64, u64), held: &[(u64, u64)], result: Result<bool, FeedError>) {
-        if matches!(result, Ok(true)) {
-            self.replicator.cleared(start, end, held);
-            self.tell(FeedEvent::Clear { start, end });
+    fn cleared(
+        &mut self,
+        op: OpId,
+        (start, end): (u64, u64),
+        keep_bytes: bool,
+        result: Result<Vec<(u64, u64)>, FeedError>,
+    ) {
+        match &result {
+            Err(FeedError::Store(StoreError::WouldBlock)) => {
+                return self.changes.push_first(Change::Clear { op, start, end, keep_bytes, is_long: true });
+            }
+            Ok(held) if !held.is_empty() => {
+                self.replicator.cleared(start, end, held);
+                self.tell(FeedEvent::Clear { start, end });
+            }
+            _ => {}
         }
         self.answer(op, result.map(|_| Answer::Nothing));
     }
 
     fn truncated(&mut self, op: OpId, (len, old): (u64, u64), result: Result<bool, FeedError>) {
+        if matches!(result, Err(FeedError::Store(StoreError::WouldBlock))) {
+            return self.changes.push_first(Change::Truncate { op, len, is_long: true });
+        }
         if matches!(result, Ok(true)) {
             self.replicator.truncated(len, old);
             let byte_len = self.log.get().map_or(0, |log| log.byte_len());

@@ -18,7 +18,6 @@ use crate::engine::event::{Answer, Event, Failure, FeedEvent};
 use crate::engine::ids::OpId;
 use crate::engine::job::{About, Outcome, Outline, Task};
 use crate::feed::{self, Feed, FeedError, OpenOptions, Put, Served};
-use crate::log::bitfield::Bitfield;
 use crate::math::crypto::discovery_key;
 use crate::math::flat::BlockIndex;
 use crate::replicate::{Answer as Received, Local, Range, SeekWait, UpdateWait, WaitId};
@@ -26,8 +25,6 @@ use crate::store::Io;
 
 /// Bytes that an audit hashes between two chances to end it.
 const AUDIT_SLICE: u64 = 4 * 1024 * 1024;
-/// Changes of the bits of more blocks than this are done on a worker.
-const MANY: u64 = 1024 * 1024;
 
 impl FeedActor {
     pub(super) fn start(&mut self, now: u64, op: OpId, verb: Verb) {
@@ -43,10 +40,12 @@ impl FeedActor {
                     self.seek(op, false);
                 }
             }
-            Verb::Clear { start, end, keep_bytes } => self.change(now, Change::Clear { op, start, end, keep_bytes }),
+            Verb::Clear { start, end, keep_bytes } => {
+                self.change(now, Change::Clear { op, start, end, keep_bytes, is_long: false });
+            }
             Verb::Put(item) => self.change(now, Change::Put(op, item)),
             Verb::Audit => self.audit(op),
-            Verb::Truncate(len) => self.change(now, Change::Truncate(op, len)),
+            Verb::Truncate(len) => self.change(now, Change::Truncate { op, len, is_long: false }),
             Verb::Finalize => self.change(now, Change::Finalize(op)),
             Verb::About(about) => self.answer_about(op, about, false),
             Verb::Close => self.change(now, Change::Close(op)),
@@ -150,7 +149,7 @@ impl FeedActor {
             return None;
         };
         self.calls.reading.insert(op);
-        let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
+        let io = patience(&log, may_wait);
         Some((log, io))
     }
 
@@ -184,7 +183,7 @@ impl FeedActor {
     pub(super) fn seek(&mut self, op: OpId, may_wait: bool) {
         let Some(Wanted::Seek(Seek { bytes, .. })) = self.calls.wanted.get(&op).copied() else { return };
         let Some(log) = self.log() else { return };
-        let io = if may_wait { log.io().clone() } else { log.io().cache_only() };
+        let io = patience(&log, may_wait);
         self.run(may_wait, Task::Seek(op), async move { Outcome::Sought(log.seek(&io, bytes).await) });
     }
 
@@ -243,10 +242,10 @@ impl FeedActor {
         match change {
             Change::Append(op, blocks) => self.append(now, op, log, blocks),
             Change::Store(answers) => self.store(now, log, answers),
-            Change::Clear { op, start, end, keep_bytes } => {
-                let held = log.with_local(|bitfield, _| held_runs(bitfield, start, end));
-                self.run(end - start > MANY, Task::Clear { op, start, end, held }, async move {
-                    Outcome::Changed(log.clear(log.io(), start, end, keep_bytes).await)
+            Change::Clear { op, start, end, keep_bytes, is_long } => {
+                let io = patience(&log, is_long);
+                self.run(is_long, Task::Clear { op, start, end, keep_bytes }, async move {
+                    Outcome::Cleared(log.clear(&io, start, end, keep_bytes).await)
                 });
             }
             Change::Put(op, item) => self.run(false, Task::Put { op, block: item.block.0 }, async move {
@@ -258,10 +257,10 @@ impl FeedActor {
             Change::GiveUp(op, valid, corrupt) => {
                 self.run(true, Task::GiveUp(op, valid), async move { Outcome::Repaired(log.give_up(&corrupt).await) });
             }
-            Change::Truncate(op, len) => {
-                let old = log.len();
-                self.run(old.saturating_sub(len) > MANY, Task::Truncate { op, len, old }, async move {
-                    Outcome::Changed(log.truncate(log.io(), len).await)
+            Change::Truncate { op, len, is_long } => {
+                let (old, io) = (log.len(), patience(&log, is_long));
+                self.run(is_long, Task::Truncate { op, len, old }, async move {
+                    Outcome::Changed(log.truncate(&io, len).await)
                 });
             }
             Change::Finalize(op) => {
@@ -319,15 +318,10 @@ async fn answer(log: &Feed, io: &Io, about: About) -> Result<Answer, FeedError> 
     })
 }
 
-/// The runs of blocks in `start..end` that are held: start and one past the end of each.
-fn held_runs(bitfield: &Bitfield, start: u64, end: u64) -> Vec<(u64, u64)> {
-    let mut runs = Vec::new();
-    let mut at = start;
-    while let Some(first) = bitfield.next_set(at, end) {
-        at = bitfield.next_unset(first, end).unwrap_or(end);
-        runs.push((first, at));
-    }
-    runs
+/// The log's storage for work that may take long, or that must not: then it is tried, and done on a
+/// worker if it would.
+fn patience(log: &Feed, is_long: bool) -> Io {
+    if is_long { log.io().clone() } else { log.io().cache_only() }
 }
 
 fn put_of(answer: Received) -> Put {

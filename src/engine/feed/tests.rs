@@ -348,3 +348,23 @@ fn a_storage_that_panics_is_survived() {
         assert_eq!(answer(OpId(3)).as_deref(), Some("ECLOSED"));
     }
 }
+
+#[test]
+fn what_turns_out_to_take_long_is_done_on_a_worker_before_what_was_asked_behind_it() {
+    let many = 9 * 8192;
+    let long = [Verb::Clear { start: 0, end: many, keep_bytes: false }, Verb::Truncate(1)];
+    for verb in long {
+        let mut bench = Bench::open(true, false);
+        bench.call(Verb::Append(vec![Bytes::new(); usize::try_from(many).unwrap()]));
+        bench.run_all();
+        bench.answers.clear();
+        let first = bench.call(verb);
+        let behind = bench.call(Verb::Append(vec![Bytes::from_static(b"behind")]));
+        assert!(bench.jobs.len() == 1 && !bench.jobs[0].on_worker);
+        bench.run_one();
+        assert!(bench.jobs.len() == 1 && bench.jobs[0].on_worker && bench.answers.is_empty());
+        bench.run_all();
+        assert_eq!(bench.answers.iter().map(|(op, _)| *op).collect::<Vec<_>>(), [first, behind]);
+        assert!(bench.answers.iter().all(|(_, answer)| answer.is_ok()));
+    }
+}
