@@ -71,7 +71,7 @@ impl FeedActor {
 
     fn destroy(&mut self, op: OpId) {
         let io = self.io.clone();
-        self.run(false, Task::Destroy(op), async move { Outcome::Closed(io.destroy().await.map_err(FeedError::from)) });
+        self.run(true, Task::Destroy(op), async move { Outcome::Closed(io.destroy().await.map_err(FeedError::from)) });
     }
 
     fn get(&mut self, op: OpId, index: u64, wait: bool) {

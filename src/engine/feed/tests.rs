@@ -368,3 +368,14 @@ fn what_turns_out_to_take_long_is_done_on_a_worker_before_what_was_asked_behind_
         assert!(bench.answers.iter().all(|(_, answer)| answer.is_ok()));
     }
 }
+
+#[test]
+fn files_are_removed_on_a_worker() {
+    let mut bench = Bench::open(true, false);
+    let close = bench.call(Verb::Close);
+    bench.run_all();
+    let destroy = bench.call(Verb::Destroy);
+    assert!(bench.jobs.len() == 1 && bench.jobs[0].on_worker);
+    bench.run_all();
+    assert!([close, destroy].into_iter().all(|op| matches!(bench.answer(op), Some(Ok(Answer::Nothing)))));
+}
