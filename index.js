@@ -5,10 +5,12 @@
  * const core = hypercore(storage, [key], [opts])     with or without `new`
  * storage   './dir' | hypercore.memory() | (name, opts) => a random-access-storage
  * ```
- * This file is the class: what a feed is made of, how it opens and closes. What it does is in rooms of `lib/`, one for each kind of
- * verb; what it knows is in the native core, which decides everything about the log. README.md describes the interface.
+ * This file is the class: what a feed is made of, how it opens and closes. What it does is in rooms
+ * of `lib/`, one for each kind of verb; what it knows is in the native core, which decides
+ * everything about the log. README.md describes the interface.
  *
- * Invariant: arguments are checked before anything changes; after the constructor, faults come through callbacks and promises only.
+ * Invariant: arguments are checked before anything changes; after the constructor, faults come
+ * through callbacks and promises only.
  * Source: hypercore@9.12.0 index.js.
  */
 'use strict'

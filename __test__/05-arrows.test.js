@@ -1,5 +1,6 @@
 'use strict'
-// The rooms of lib/: who may name whom, no cycles, sizes that can be read aloud. Its twin for src/ is rust/arrows.rs.
+// The rooms of lib/: who may name whom, no cycles, sizes that can be read aloud. Its twin for src/
+// is rust/arrows.rs.
 
 const test = require('node:test')
 const assert = require('node:assert')
@@ -101,3 +102,17 @@ function longFunctions (text) {
     return source.getLineAndCharacterOfPosition(place).line
   }
 }
+
+test('the border: every event has a handler, and what the documents say of its numbers is so', () => {
+  const { events, limits, turn } = require('../lib/core/border')
+  const handlers = files.map((file) => fs.readFileSync(path.join(LIB, file), 'utf8')).join('\n')
+  const isHeard = (name) => new RegExp(`Kind\\.${name}\\b|kind === ${name}\\b`).test(handlers)
+  assert.deepStrictEqual(Object.keys(events).filter((name) => !isHeard(name)), [])
+
+  const table = fs.readFileSync(path.join(ROOT, 'docs', 'protocol.md'), 'utf8').split('\n')
+  const cell = (start) => table.find((line) => line.startsWith(`| ${start}`)).split(' | ')[1].trim()
+  assert.strictEqual(cell('bytes handed to the core'), `${limits.SLICE / 1024} KiB`)
+  assert.strictEqual(cell('silence'), `${limits.TIMEOUT / 1000} s (\`timeout\`)`)
+  assert.strictEqual(cell('a block '), `${limits.BLOCK / 1048576} MiB`)
+  assert.ok(cell('time in one call').endsWith(`; ${turn.TURN} ms, ${turn.PATIENCE} ms there`))
+})

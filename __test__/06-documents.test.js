@@ -13,7 +13,8 @@ const path = require('node:path')
 const ROOT = path.join(__dirname, '..')
 const DOCUMENTS = ['README.md', 'SECURITY.md', 'docs/format.md', 'docs/protocol.md', 'docs/quirks.md']
 
-// A path of ours, and the names that follow it in backquotes, as in: src/wire/frame.rs `MAX_BODY`, `Decoder`
+// A path of ours, and the names that follow it in backquotes, as in: src/wire/frame.rs `MAX_BODY`,
+// `Decoder`
 const PLACE = /(?<![\w@/.])((?:src|lib|scripts|bench|examples|docs|__test__)\/[\w./-]*\.(?:rs|js|md|ts))`?((?:,? `[\w:]+`)*)/g
 
 for (const document of DOCUMENTS) {
@@ -38,7 +39,8 @@ function lines (document) {
   return text.split('\n').map((line, i) => [ours(line), i + 1])
 }
 
-// What is said after the name of a package, up to the next cell, sentence or "Ours", is about its files.
+// What is said after the name of a package, up to the next cell, sentence or "Ours", is about its
+// files.
 function ours (line) {
   return line.replace(/[\w-]+@\d[\w.]*[^|]*?(?=\||Ours:|$)/g, '')
 }

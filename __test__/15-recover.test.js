@@ -1,5 +1,6 @@
 'use strict'
-// What a crash or a lost file leaves behind: the log comes back as far as its own signatures prove it, or the feed says why not.
+// What a crash or a lost file leaves behind: the log comes back as far as its own signatures prove
+// it, or the feed says why not.
 
 const assert = require('node:assert/strict')
 const crypto = require('node:crypto')

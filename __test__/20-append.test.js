@@ -1,5 +1,6 @@
 'use strict'
-// Appending: what goes in, in which order, in how many batches; and what a refused append leaves behind: nothing.
+// Appending: what goes in, in which order, in how many batches; and what a refused append leaves
+// behind: nothing.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')

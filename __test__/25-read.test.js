@@ -1,5 +1,6 @@
 'use strict'
-// Reading from one feed: get, getBatch, has, downloaded, seek, clear, update, cancel; local or waiting.
+// Reading from one feed: get, getBatch, has, downloaded, seek, clear, update, cancel; local or
+// waiting.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')

@@ -1,5 +1,6 @@
 'use strict'
-// Replication: whole and sparse, live and ending, over every kind of pipe, among several peers, against noise.
+// Replication: whole and sparse, live and ending, over every kind of pipe, among several peers,
+// against noise.
 
 const assert = require('node:assert/strict')
 const crypto = require('node:crypto')

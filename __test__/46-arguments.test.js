@@ -1,5 +1,6 @@
 'use strict'
-// Arguments and options that are not quite what they should be: taken where hypercore 9 takes them, else an Error with a code, and nothing is left behind.
+// Arguments and options that are not quite what they should be: taken where hypercore 9 takes them,
+// else an Error with a code, and nothing is left behind.
 
 const assert = require('node:assert/strict')
 const ram = require('random-access-memory')

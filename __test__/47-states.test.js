@@ -1,6 +1,7 @@
 'use strict'
-// Every method, in every state of a feed, with right and with wrong arguments, by callback and by promise: it answers, once, not before it returned,
-// and what is wrong is an Error with a code. The right calls are such that they need no peer.
+// Every method, in every state of a feed, with right and with wrong arguments, by callback and by
+// promise: it answers, once, not before it returned, and what is wrong is an Error with a code. The
+// right calls are such that they need no peer.
 
 const assert = require('node:assert/strict')
 const { Readable, Writable, Duplex } = require('node:stream')
@@ -10,7 +11,8 @@ const { hypercore, test, create, ask, sleep } = require('./helpers')
 const BAD_INDEXES = [-1, 0.5, NaN, Infinity, 2 ** 53, '0', null, {}, 1n, Symbol('x'), true]
 const SIGNATURE = Buffer.alloc(64, 1)
 
-// name: [right arguments], then wrong ones. Where right arguments fail all the same (a signature that is none), that is an Error with a code, too.
+// name: [right arguments], then wrong ones. Where right arguments fail all the same (a signature
+// that is none), that is an Error with a code, too.
 const METHODS = {
   ready: [[]],
   open: [[]],
@@ -36,7 +38,8 @@ const METHODS = {
   destroyStorage: [[]]
 }
 
-// Those that answer at once: name, right arguments; wrong ones, which throw an Error with a code, or are given a plain answer.
+// Those that answer at once: name, right arguments; wrong ones, which throw an Error with a code,
+// or are given a plain answer.
 const AT_ONCE = {
   has: [[0], ...indexes(), [2, 1]],
   downloaded: [[], ...indexes().filter(([index]) => index !== null), [0, 'x']],

@@ -1,5 +1,6 @@
 'use strict'
-// JavaScript storages of every kind do the same; and whichever of their operations fails, the caller is told and nothing is lost.
+// JavaScript storages of every kind do the same; and whichever of their operations fails, the
+// caller is told and nothing is lost.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')
@@ -68,7 +69,8 @@ for (const lasting of [false, true]) {
   })
 }
 
-// Lives a life in which operation `n` fails, then one without a fault on the same bytes. False if nothing failed.
+// Lives a life in which operation `n` fails, then one without a fault on the same bytes. False if
+// nothing failed.
 async function lifeWithFault (t, n, lasting) {
   const fault = { n, lasting, count: 0, active: true, error: new Error(`operation ${n} failed`), happened: false }
   const storage = kept(() => failing(memory(), fault))
@@ -109,7 +111,8 @@ async function append (feed, known, values) {
   known.push(...values)
 }
 
-// A step fails with the storage's own error, and does what it should when it is tried again. False when the life is over.
+// A step fails with the storage's own error, and does what it should when it is tried again. False
+// when the life is over.
 async function attempt (step, fault, feed) {
   try {
     await step()

@@ -1,5 +1,6 @@
 'use strict'
-// What programs written for hypercore 9 lean on, a test for each habit: one feed alone. The habits among peers are in the next chapter.
+// What programs written for hypercore 9 lean on, a test for each habit: one feed alone. The habits
+// among peers are in the next chapter.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

@@ -1,5 +1,6 @@
 'use strict'
-// What programs written for hypercore 9 lean on among peers, a test for each habit; and streams of npm hypercore-protocol, which they bring along.
+// What programs written for hypercore 9 lean on among peers, a test for each habit; and streams of
+// npm hypercore-protocol, which they bring along.
 
 const assert = require('node:assert/strict')
 const ram = require('random-access-memory')

@@ -1,5 +1,6 @@
 'use strict'
-// What ties blocks to the key: proofs, signatures, hooks that decide about them, audit, truncate, static feeds. And what waits: pending.
+// What ties blocks to the key: proofs, signatures, hooks that decide about them, audit, truncate,
+// static feeds. And what waits: pending.
 
 const assert = require('node:assert/strict')
 const { inspect } = require('node:util')

@@ -1,5 +1,6 @@
 'use strict'
-// The Protocol class for programs of their own, with itself and with npm hypercore-protocol at the other end; and the door for ES modules.
+// The Protocol class for programs of their own, with itself and with npm hypercore-protocol at the
+// other end; and the door for ES modules.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

@@ -1,5 +1,6 @@
 'use strict'
-// The modern way to call: promises that can be cancelled, AbortSignals, timeouts, async iteration, plain bytes, worker threads.
+// The modern way to call: promises that can be cancelled, AbortSignals, timeouts, async iteration,
+// plain bytes, worker threads.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')

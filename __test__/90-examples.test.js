@@ -1,5 +1,6 @@
 'use strict'
-// The walkthrough and the examples, as a person would run them: processes of their own, ended by themselves or by us.
+// The walkthrough and the examples, as a person would run them: processes of their own, ended by
+// themselves or by us.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')

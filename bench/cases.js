@@ -1,6 +1,7 @@
 'use strict'
-// One measurement in a process of its own: node bench/cases.js CASE ours|stock COUNT disk|ram FOLDER [SIZE] [SOURCE]
-// Prints { seconds, memory }: the time of the measured part, and the most memory the process ever held, in MiB.
+// One measurement in a process of its own: node bench/cases.js CASE ours|stock COUNT disk|ram
+// FOLDER [SIZE] [SOURCE] Prints { seconds, memory }: the time of the measured part, and the most
+// memory the process ever held, in MiB.
 
 const path = require('node:path')
 const ram = require('random-access-memory')

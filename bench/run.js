@@ -1,5 +1,6 @@
 'use strict'
-// npm run bench: this package against hypercore 9 on this machine, in turns, medians of five runs. --quick: smaller counts, three runs.
+// npm run bench: this package against hypercore 9 on this machine, in turns, medians of five runs.
+// --quick: smaller counts, three runs.
 
 const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
@@ -11,7 +12,8 @@ const QUICK = process.argv.includes('--quick')
 const ROUNDS = QUICK ? 3 : 5
 const IMPLS = ['ours', 'stock']
 
-// goal: ours against hypercore 9, in speed; the last one on disk in memory, where less is better. 'ram' is random-access-memory, a JavaScript storage.
+// goal: ours against hypercore 9, in speed; the last one on disk in memory, where less is better.
+// 'ram' is random-access-memory, a JavaScript storage.
 const ROWS = [
   { title: 'append 100 B, awaited, to disk', name: 'appendOne', count: QUICK ? 1000 : 10000, goal: 2.5 },
   { title: 'append batches of 128 x 512 B', name: 'appendBatch', count: 128 * (QUICK ? 40 : 400), goal: 2 },

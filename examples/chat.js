@@ -1,5 +1,6 @@
 'use strict'
-// Somebody talks, others listen; nobody misses a word. What is said is a log: who was away, or lost the line, goes on where he was.
+// Somebody talks, others listen; nobody misses a word. What is said is a log: who was away, or lost
+// the line, goes on where he was.
 //   node chat.js talk ./talk PORT           every line of stdin is said to all who listen; prints the key
 //   node chat.js listen ./heard KEY PORT    prints every line, also over broken lines and restarts; ends with ctrl-c
 
@@ -35,7 +36,8 @@ async function listen (dir, key, port) {
   await core.ready()
   connect(core, Number(port), RETRY[0])
 
-  // Where we were is kept beside the log. Who is stopped between a line and its mark hears that line again, and misses none.
+  // Where we were is kept beside the log. Who is stopped between a line and its mark hears that
+  // line again, and misses none.
   const mark = path.join(dir, 'heard')
   let next = fs.existsSync(mark) ? Number(fs.readFileSync(mark, 'utf8')) : 0
   for await (const { at, text } of core.createReadStream({ start: next, live: true })) {

@@ -1,5 +1,6 @@
 'use strict'
-// A JavaScript storage at work: a log that lies on a web server as six plain files, as in a bucket, and is read from there, range by range.
+// A JavaScript storage at work: a log that lies on a web server as six plain files, as in a bucket,
+// and is read from there, range by range.
 //   node http-storage.js ./log      puts a log there if there is none, starts a server process for the folder, and reads through it
 
 const { fork } = require('child_process')

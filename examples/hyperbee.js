@@ -1,5 +1,6 @@
 'use strict'
-// A key-value store in a log: hyperbee 1 on this package, written on one side and read on the other. Only what is asked for travels.
+// A key-value store in a log: hyperbee 1 on this package, written on one side and read on the
+// other. Only what is asked for travels.
 //   node hyperbee.js
 
 const Hyperbee = require('hyperbee')

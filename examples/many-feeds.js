@@ -1,6 +1,6 @@
 'use strict'
-// Many logs on one stream. The reader knows one key, of an index that names the others; the library finds each of them by the discovery
-// key that the reader asks for.
+// Many logs on one stream. The reader knows one key, of an index that names the others; the library
+// finds each of them by the discovery key that the reader asks for.
 //   node many-feeds.js
 
 const hypercore = require('hypercore')
@@ -14,7 +14,8 @@ async function main () {
   const ours = new hypercore.Protocol(true, { live: true })
   const theirs = new hypercore.Protocol(false, { live: true })
 
-  // Whoever opens a log here gets it, if it is in the library. Only who knows its key can prove that, and is served.
+  // Whoever opens a log here gets it, if it is in the library. Only who knows its key can prove
+  // that, and is served.
   theirs.on('discovery-key', (discoveryKey) => {
     const core = library.get(discoveryKey.toString('hex'))
     if (core) core.replicate(theirs, { live: true })

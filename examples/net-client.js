@@ -1,5 +1,6 @@
 'use strict'
-// A log over TCP, the reading side: fetches the last blocks of what net-server.js serves, and nothing else.
+// A log over TCP, the reading side: fetches the last blocks of what net-server.js serves, and
+// nothing else.
 //   node net-client.js ./copy KEY PORT [how many]
 
 const net = require('net')

@@ -1,5 +1,6 @@
 'use strict'
-// A log over TCP, the serving side: appends what comes in on stdin, line by line, and serves it to everybody who has the key.
+// A log over TCP, the serving side: appends what comes in on stdin, line by line, and serves it to
+// everybody who has the key.
 //   node net-server.js ./log [port]       prints the key and the port, then follow it with net-client.js
 
 const net = require('net')

@@ -1,6 +1,6 @@
 'use strict'
-// Two processes that find each other by the discovery key, through Hyperswarm. The DHT is a small one that this program starts on
-// loopback; leave `dht` out and the same code works in the world.
+// Two processes that find each other by the discovery key, through Hyperswarm. The DHT is a small
+// one that this program starts on loopback; leave `dht` out and the same code works in the world.
 //   node swarm.js
 
 const { fork } = require('child_process')

@@ -40,7 +40,8 @@ function runFile (file) {
   })
 }
 
-// A file or suite whose only fault is a failed test inside is not counted beside that test; one that ended wrongly by itself is.
+// A file or suite whose only fault is a failed test inside is not counted beside that test; one
+// that ended wrongly by itself is.
 function isLeaf (test, file) {
   const failure = test.details.error?.failureType
   if (failure === 'subtestsFailed') return false

@@ -1,6 +1,6 @@
 'use strict'
-// Set-up for every command: JavaScript packages and the release build of the addon, each only when stale.
-// Run by hand: node scripts/setup.js. It sets the examples up, too.
+// Set-up for every command: JavaScript packages and the release build of the addon, each only when
+// stale. Run by hand: node scripts/setup.js. It sets the examples up, too.
 
 const { spawnSync } = require('node:child_process')
 const crypto = require('node:crypto')
@@ -27,8 +27,8 @@ function install (dir) {
   npm(dir, 'ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error')
 }
 
-// What npm installed is listed in node_modules/.package-lock.json, in the lockfile's own terms. What is optional, or this package
-// itself, need not be there.
+// What npm installed is listed in node_modules/.package-lock.json, in the lockfile's own terms.
+// What is optional, or this package itself, need not be there.
 function packagesAreFresh (dir) {
   const wanted = readJson(`${dir}/package-lock.json`).packages
   const installed = readJson(`${dir}/node_modules/.package-lock.json`)?.packages

@@ -7,7 +7,8 @@ const FILE_TIMEOUT = 120000
 
 module.exports = { runTape, report }
 
-// { passed, failures, allowed }. `preload`: modules to load before. `allowed`: assertions that need not hold, as { test, count }.
+// { passed, failures, allowed }. `preload`: modules to load before. `allowed`: assertions that need
+// not hold, as { test, count }.
 function runTape (file, { preload = [], allowed = [], cwd } = {}) {
   const args = [...preload.flatMap((name) => ['--require', name]), file]
   const { stdout, stderr, status, signal } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', timeout: FILE_TIMEOUT, killSignal: 'SIGKILL', maxBuffer: 1 << 26 })

@@ -1,7 +1,7 @@
 'use strict'
-// npm run test:programs: programs for hypercore 9, installed from npm with nothing changed but hypercore itself, and their own tests.
-// Those that come without get some of ours, in the folder test beside their package.json.
-// One program: node scripts/test-programs.js hyperbee
+// npm run test:programs: programs for hypercore 9, installed from npm with nothing changed but
+// hypercore itself, and their own tests. Those that come without get some of ours, in the folder
+// test beside their package.json. One program: node scripts/test-programs.js hyperbee
 
 const fs = require('node:fs')
 const path = require('node:path')

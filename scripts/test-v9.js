@@ -1,6 +1,6 @@
 'use strict'
-// npm run test:v9: stock's own tests, run from node_modules against this package, a line with the count for each file.
-// One file, and again: node scripts/test-v9.js basic.js 10
+// npm run test:v9: stock's own tests, run from node_modules against this package, a line with the
+// count for each file. One file, and again: node scripts/test-v9.js basic.js 10
 
 const fs = require('node:fs')
 const path = require('node:path')
@@ -11,7 +11,8 @@ const MODULES = path.join(__dirname, '..', 'node_modules')
 // They test JavaScript modules of stock's, which we have not.
 const OUT = ['bitfield.js', 'tree-index.js']
 
-// Assertions that need not hold: file, test, how many, why. They look at what is nobody's business. docs/quirks.md lists them.
+// Assertions that need not hold: file, test, how many, why. They look at what is nobody's business.
+// docs/quirks.md lists them.
 const ALLOWED = [
   { file: 'cache.js', test: 'default options does not use data cache', count: 2, why: 'reads the size of a private cache of tree nodes; the core has its own' },
   { file: 'hypercore-protocol', test: 'onchannelclose handler', count: 1, why: "'end' of one stream comes a tick after the last handler of the other" }

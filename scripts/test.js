@@ -1,5 +1,6 @@
 'use strict'
-// npm test: set-up, then every check, then one line with the count. Part of it: node scripts/test.js rust|js|interop|v9|lint
+// npm test: set-up, then every check, then one line with the count. Part of it: node
+// scripts/test.js rust|js|interop|v9|lint
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')

@@ -1,5 +1,6 @@
 'use strict'
-// Preloaded by test-v9.js: what stock's own tests require as the thing to be tested is this package.
+// Preloaded by test-v9.js: what stock's own tests require as the thing to be tested is this
+// package.
 
 const Module = require('node:module')
 const path = require('node:path')

@@ -1,5 +1,6 @@
 'use strict'
-// npm run walkthrough: set-up, then every step of the walkthrough in a fresh folder. Fails when a step fails or does not end by itself.
+// npm run walkthrough: set-up, then every step of the walkthrough in a fresh folder. Fails when a
+// step fails or does not end by itself.
 
 const { spawnSync } = require('node:child_process')
 const fs = require('node:fs')

@@ -25,7 +25,8 @@ async function main () {
   console.log('First clone block:', await clone.get(0)) // 'hello'
   console.log('Second clone block:', await clone.get(1)) // 'world'
 
-  // The writer goes on; the clone learns the new length, and fetches no block that nobody asked for.
+  // The writer goes on; the clone learns the new length, and fetches no block that nobody asked
+  // for.
   const added = await core.append(Array.from({ length: 100 }, (_, i) => `block ${i}`))
   await clone.update(core.length)
   console.log(`The log has ${core.length} blocks, the clone knows of ${clone.length}`)

@@ -1,5 +1,6 @@
 'use strict'
-// Step 3: see live updates on the clone: events, update(), and a read loop that follows the writer. Run it where step 2 ran.
+// Step 3: see live updates on the clone: events, update(), and a read loop that follows the writer.
+// Run it where step 2 ran.
 
 const { setTimeout } = require('node:timers/promises')
 const hypercore = require('hypercore')

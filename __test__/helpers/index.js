@@ -1,5 +1,6 @@
 'use strict'
-// What every chapter needs: a test with a time limit, things that are cleaned up after it, callbacks as promises.
+// What every chapter needs: a test with a time limit, things that are cleaned up after it,
+// callbacks as promises.
 
 const crypto = require('node:crypto')
 const fs = require('node:fs')

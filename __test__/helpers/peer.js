@@ -1,7 +1,8 @@
 'use strict'
-// One of two processes that replicate over TCP. Its task is the JSON in argv[2]:
-// { impl: 'ours' | 'stock', role: 'writer' | 'reader', dir, initiator, sparse, key, port, count }
-// A writer prints { port, key } and serves until its stdin ends. A reader fetches, checks every block, and prints { length, byteLength }.
+// One of two processes that replicate over TCP. Its task is the JSON in argv[2]: { impl: 'ours' |
+// 'stock', role: 'writer' | 'reader', dir, initiator, sparse, key, port, count } A writer prints {
+// port, key } and serves until its stdin ends. A reader fetches, checks every block, and prints {
+// length, byteLength }.
 
 const net = require('node:net')
 const { ask, block } = require('./index')

@@ -1,5 +1,6 @@
 'use strict'
-// Writer x reader over { ours, hypercore 9 }, for cores of every kind: both read the same out of a directory, and leave the same bytes.
+// Writer x reader over { ours, hypercore 9 }, for cores of every kind: both read the same out of a
+// directory, and leave the same bytes.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -101,7 +102,8 @@ for (const [kind, make] of Object.entries(KINDS)) {
   }
 }
 
-// A feed that clones a writer of 300 blocks; the writer is stock's, and answers one thing after the other.
+// A feed that clones a writer of 300 blocks; the writer is stock's, and answers one thing after the
+// other.
 async function cloned (t, impl, dir, options, work) {
   const writer = await use(t, 'stock', () => require('random-access-memory')(), PAIR.publicKey, { secretKey: PAIR.secretKey })
   await append(writer, 0, 300)

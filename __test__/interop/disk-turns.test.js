@@ -1,5 +1,6 @@
 'use strict'
-// Ours and hypercore 9 take turns at one directory. After each turn both see the same in it, and it has the bytes that hypercore 9 alone would have left.
+// Ours and hypercore 9 take turns at one directory. After each turn both see the same in it, and it
+// has the bytes that hypercore 9 alone would have left.
 
 const assert = require('node:assert/strict')
 const path = require('node:path')
@@ -75,8 +76,9 @@ test('a holey clone is filled up by turns', async (t) => {
   }
 })
 
-// The same work by turns in one directory and by stock alone in the other; from turn `look` on it is read, too.
-// Downloads of many at once may bring other nodes and signatures: `isExact` is false then.
+// The same work by turns in one directory and by stock alone in the other; from turn `look` on it
+// is read, too. Downloads of many at once may bring other nodes and signatures: `isExact` is false
+// then.
 async function takeTurns (t, [shared, alone], args, work, { turns = TURNS.length, look = 0, isExact = true } = {}) {
   for (let turn = 0; turn < turns; turn++) {
     const note = `turn ${turn}, ${TURNS[turn]}`

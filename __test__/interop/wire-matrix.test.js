@@ -1,5 +1,6 @@
 'use strict'
-// Seeder x leecher over { ours, hypercore 9 }, two processes, a TCP socket, either side as the initiator: the cases of wire/cases.js.
+// Seeder x leecher over { ours, hypercore 9 }, two processes, a TCP socket, either side as the
+// initiator: the cases of wire/cases.js.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')

@@ -1,5 +1,6 @@
 'use strict'
-// The same protocol: ours and stock hypercore 9 replicate with each other, in one process and in two.
+// The same protocol: ours and stock hypercore 9 replicate with each other, in one process and in
+// two.
 
 const assert = require('node:assert/strict')
 const { spawn } = require('node:child_process')

@@ -5,10 +5,12 @@
 //! 4  engine             may name threads, the clock, the dice
 //! 3  feed  replicate    2  store  wire    1  log    0  math
 //! ```
-//! A room may name the rooms on storeys below its own; never one above, never one beside it. The pure rooms (`replicate`, `wire`,
-//! `log`, `math`) also touch no file and await nothing. Tests, comments and strings are left out of all of this.
+//! A room may name the rooms on storeys below its own; never one above, never one beside it. The
+//! pure rooms (`replicate`, `wire`, `log`, `math`) also touch no file and await nothing. Tests,
+//! comments and strings are left out of all of this.
 //!
-//! Invariant: whatever is not blanked keeps its line number, so every fault names the line to look at.
+//! Invariant: whatever is not blanked keeps its line number, so every fault names the line to look
+//! at.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
 
@@ -169,7 +171,8 @@ fn functions(code: &str) -> Vec<(usize, String, usize)> {
         .collect()
 }
 
-/// The names that come right after `crate::`, or after enough `super::` to mean the crate, groups included.
+/// The names that come right after `crate::`, or after enough `super::` to mean the crate, groups
+/// included.
 fn crate_names(code: &str, depth: usize) -> Vec<(usize, String)> {
     let roots = ["crate::".to_string(), "super::".repeat(depth)];
     let mut names = Vec::new();

@@ -1,10 +1,12 @@
-//! Crashes: every storage operation of a small history fails once, or from then on; every prefix of the writes is opened again.
+//! Crashes: every storage operation of a small history fails once, or from then on; every prefix of
+//! the writes is opened again.
 //!
 //! ```text
 //! fault at n   the instance is as it was; the same call works later and leaves the bytes of an undisturbed run
 //! image        after any prefix of the writes, the last one torn or not, what was acknowledged is there
 //! ```
-//! The model lies outside of the feed: the blocks that were appended, and which of them must be held.
+//! The model lies outside of the feed: the blocks that were appended, and which of them must be
+//! held.
 //!
 //! Invariant: whatever fails, a feed never gives other bytes than those that were appended.
 
@@ -213,8 +215,8 @@ fn goes_on(feed: Feed, crashed: &Arc<Memory>, history: &History, context: &str) 
     history::replicate(&again, context);
 }
 
-/// Appends something else than before, unless the writer refuses. It never signs a second content for a length that its
-/// files tell of.
+/// Appends something else than before, unless the writer refuses. It never signs a second content
+/// for a length that its files tell of.
 fn appends_other(feed: Feed, crashed: &Arc<Memory>, context: &str) -> bool {
     let told = signatures(crashed);
     let start = feed.len();
@@ -228,7 +230,8 @@ fn appends_other(feed: Feed, crashed: &Arc<Memory>, context: &str) -> bool {
     true
 }
 
-/// The records of the file `signatures`; all zeros where none was written, zeros at the end of a torn one.
+/// The records of the file `signatures`; all zeros where none was written, zeros at the end of a
+/// torn one.
 fn signatures(memory: &Arc<Memory>) -> Vec<Vec<u8>> {
     let files = content(memory);
     let (_, bytes) = files.iter().find(|(file, _)| *file == File::Signatures).unwrap();

@@ -1,12 +1,13 @@
-//! Hostile peers: whatever a remote says, nothing panics, no wrong byte is kept, nothing grows without bound, and honest
-//! peers are served as ever.
+//! Hostile peers: whatever a remote says, nothing panics, no wrong byte is kept, nothing grows
+//! without bound, and honest peers are served as ever.
 //!
 //! ```text
 //! lies     values, nodes, sizes and signatures that are not the writer's
 //! floods   haves, wants, requests, opens, extensions without end
 //! noise    bytes that are no frames, frames that are no messages, messages in any order
 //! ```
-//! Invariant: after each of them the victim completes from an honest peer, and another clone from the victim.
+//! Invariant: after each of them the victim completes from an honest peer, and another clone from
+//! the victim.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::as_conversions)]
 
@@ -32,7 +33,8 @@ use proptest::prelude::*;
 #[global_allocator]
 static SCALE: weight::Scale = weight::Scale;
 
-/// What a connection may cost beyond its honest need (S8), with room for the chunk that is being handled.
+/// What a connection may cost beyond its honest need (S8), with room for the chunk that is being
+/// handled.
 const MAX_WEIGHT: isize = 17 * 1024 * 1024;
 const SIZES: [usize; 11] = [5, 3, 0, 900, 1, 7, 7, 20, 0, 2, 4];
 
@@ -80,7 +82,8 @@ fn answers_to_nothing_are_dropped() {
     scene.ends_well();
 }
 
-/// Nothing but the sum of the two sizes at the bottom is under a hash, as long as there is no value.
+/// Nothing but the sum of the two sizes at the bottom is under a hash, as long as there is no
+/// value.
 #[test]
 fn forged_sizes_do_no_harm() {
     for forged in [1, 3, 1_000] {
@@ -176,7 +179,8 @@ fn statuses_do_not_touch_what_waits_elsewhere() {
     scene.ends_well();
 }
 
-/// Says it again and again without listening, until the victim takes no more; checks what that weighs. True if it came to that.
+/// Says it again and again without listening, until the victim takes no more; checks what that
+/// weighs. True if it came to that.
 fn flood(sizes: &[usize], count: usize, word: impl Fn(u64) -> Message) -> bool {
     let mut scene = Scene::new(sizes, true);
     let mut writer = scene.peer(true);

@@ -4,10 +4,12 @@
 //! faults    connect, cut, stall, restart - append, get, download, update, seek, clear - all at random
 //! healing   no more faults, everybody connected: within a minute of virtual time nothing is left to wait for
 //! ```
-//! The code under test is the engine as the door uses it; only the clock is ours. Every host is honest, so that none may
-//! end a stream for a broken word. A failing seed is printed; `HYPERCORE_SEED=n cargo test --test sim` plays it alone.
+//! The code under test is the engine as the door uses it; only the clock is ours. Every host is
+//! honest, so that none may end a stream for a broken word. A failing seed is printed;
+//! `HYPERCORE_SEED=n cargo test --test sim` plays it alone.
 //!
-//! Invariant: a block that a host holds is what the writer appended there; no length shrinks, no block gets lost.
+//! Invariant: a block that a host holds is what the writer appended there; no length shrinks, no
+//! block gets lost.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::as_conversions)]
 
@@ -256,7 +258,8 @@ impl Sim {
         node.host = Host::open(&node.memory, &self.micros, place == 0, node.sparse);
     }
 
-    /// Connects everybody, if need be through others, with the writer. Stalled links may stay: others must help then.
+    /// Connects everybody, if need be through others, with the writer. Stalled links may stay:
+    /// others must help then.
     fn heal(&mut self) {
         let keeps_stalled = self.dice.once_in(2);
         for link in self.links.extract_if(.., |link| link.is_stalled && !keeps_stalled) {
@@ -304,7 +307,8 @@ impl Sim {
             (Wanted::Byte(byte), Answer::Place { index, offset }) => {
                 let before: u64 = self.truth[..index as usize].iter().map(|block| block.len() as u64).sum();
                 assert_eq!(before + offset, byte);
-                // The end of the log, as long as it was when it was looked for, is found as the start of the next block.
+                // The end of the log, as long as it was when it was looked for, is found as the
+                // start of the next block.
                 assert!(offset == 0 || offset < self.truth[index as usize].len() as u64);
             }
             (Wanted::Blocks(_) | Wanted::Len(_), Answer::Nothing) => {}

@@ -1,9 +1,9 @@
 /*
  * Alive: keeps the process going while something unfinished must not be cut off by its end.
  *
- * Workers of the core at work (event Busy), and streams whose chunk waits to be taken in, do; such a stream is kept in memory as well,
- * since nobody but its own writer may know of it. Calls that wait for peers do not, and a storage in JavaScript does so itself while it
- * means to answer.
+ * Workers of the core at work (event Busy), and streams whose chunk waits to be taken in, do; such
+ * a stream is kept in memory as well, since nobody but its own writer may know of it. Calls that
+ * wait for peers do not, and a storage in JavaScript does so itself while it means to answer.
  */
 'use strict'
 

@@ -1,5 +1,6 @@
 /*
- * Border: the numbers and names that both sides of the native border must agree on, as Rust has them (src/node/border.rs).
+ * Border: the numbers and names that both sides of the native border must agree on, as Rust has
+ * them (src/node/border.rs).
  *
  * ```text
  * events   { Done: 0, Fail: 1, .. }              what is dispatched; each has a handler in this package

@@ -4,8 +4,9 @@
  * ```text
  * op = next(); must(op, (err, a, b) => ..)      native.feedX(handle, op, ..)      event [Done, op, a, b] -> answer
  * ```
- * Operations that must finish (`must`) keep their feed in memory. Operations that may wait for ever (`mayWait`) do not: their callbacks
- * belong to the feed and go with it. Neither keeps the process alive.
+ * Operations that must finish (`must`) keep their feed in memory. Operations that may wait for ever
+ * (`mayWait`) do not: their callbacks belong to the feed and go with it. Neither keeps the process
+ * alive.
  *
  * Invariant: each is answered once.
  */
@@ -48,8 +49,8 @@ function call (fn, err, event) {
   else fn(null, event[2], event[3], event[4], event[5])
 }
 
-// A function that hands on an append's answer, which came with a call, in `numbers` from place `i` on: operation, first block, length,
-// byte length, live.
+// A function that hands on an append's answer, which came with a call, in `numbers` from place `i`
+// on: operation, first block, length, byte length, live.
 function appended (numbers, i) {
   const event = [Done, numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4] === 1]
   return () => answer(event[1], null, event)

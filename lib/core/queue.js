@@ -1,5 +1,6 @@
 /*
- * Queue: the one order in which a program hears of things; the door to the native core, one for each JavaScript environment.
+ * Queue: the one order in which a program hears of things; the door to the native core, one for
+ * each JavaScript environment.
  *
  * ```text
  * feed, stream --- call ---> native --- done at once, or by a worker ---> its events
@@ -7,12 +8,13 @@
  *      |                        '--- answered at once: soon(fn) -----> queue <-'
  *      '-- callbacks by operation, events by target <---- drain ---------'
  * ```
- * A call that left events behind says so (`more`), and they are dispatched in the next tick; workers call `wake`. What is answered at once
- * needs no place in the queue while the queue is empty: it is called in the next tick.
- * When the turn is over (`turn`), the event loop turns before the queue goes on.
+ * A call that left events behind says so (`more`), and they are dispatched in the next tick;
+ * workers call `wake`. What is answered at once needs no place in the queue while the queue is
+ * empty: it is called in the next tick. When the turn is over (`turn`), the event loop turns before
+ * the queue goes on.
  *
- * Invariant: what happened first is heard first; no callback runs before the method that took it returned; what one throws is an
- * ordinary uncaught exception, and keeps the others from nothing.
+ * Invariant: what happened first is heard first; no callback runs before the method that took it
+ * returned; what one throws is an ordinary uncaught exception, and keeps the others from nothing.
  */
 'use strict'
 
@@ -117,7 +119,8 @@ function goOnLater () {
   turn.end()
 }
 
-// The core wants to hear when `ms` milliseconds have passed; a new alarm replaces the one before. While nothing waits there is none.
+// The core wants to hear when `ms` milliseconds have passed; a new alarm replaces the one before.
+// While nothing waits there is none.
 let alarm = null
 function setAlarm (ms) {
   clearTimeout(alarm)
@@ -148,7 +151,8 @@ function settled (value) {
 
 // ## Storages in JavaScript
 
-// Runs `fn`, in which a storage of a caller's is asked for something. What it throws is the storage's fault.
+// Runs `fn`, in which a storage of a caller's is asked for something. What it throws is the
+// storage's fault.
 let asking = 0
 function ask (fn) {
   asking++
@@ -159,8 +163,9 @@ function ask (fn) {
   }
 }
 
-// Calls `fn` at once, or, when events are on their way, behind them; and later when it is time to give way, or when what it throws would
-// meet a storage that is being asked. For callers who are called by somebody else.
+// Calls `fn` at once, or, when events are on their way, behind them; and later when it is time to
+// give way, or when what it throws would meet a storage that is being asked. For callers who are
+// called by somebody else.
 function behind (fn) {
   if (asking > 0) return soon(fn)
   if (isWaiting) pull()

@@ -4,7 +4,8 @@
  * ```text
  * register(feed) -> 7        event [Append, 7, ...] -> target(7)[EVENT](kind, event)
  * ```
- * Calls that may wait for ever belong to their target and go with it; calls that must be answered are kept in `operations`.
+ * Calls that may wait for ever belong to their target and go with it; calls that must be answered
+ * are kept in `operations`.
  *
  * Invariant: a target that nobody else holds is collected, whatever waits on it.
  */

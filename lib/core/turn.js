@@ -6,13 +6,15 @@
  *                        first look at the clock: the turn begins     native storages and streams: after TURN milliseconds
  *                                                                     storages in JavaScript: after ENDLESS steps and PATIENCE milliseconds
  * ```
- * The thread belongs to the program. Calls that are answered at once are answered in nextTick or by a promise, and a program that asks on
- * and on with each answer would keep timers and sockets waiting for ever; so would a stream that always has more.
- * Programs for hypercore 9 count on being through with memory storages before the event loop turns, so where a storage is in JavaScript
+ * The thread belongs to the program. Calls that are answered at once are answered in nextTick or by
+ * a promise, and a program that asks on and on with each answer would keep timers and sockets
+ * waiting for ever; so would a stream that always has more. Programs for hypercore 9 count on being
+ * through with memory storages before the event loop turns, so where a storage is in JavaScript
  * there is more patience; heavy pieces of streams have none anywhere.
  *
- * Nobody tells us when the loop turns: a turn begins with our first look at the clock, which also asks for a setImmediate, and ends with
- * that. What a program did before our first look does not count.
+ * Nobody tells us when the loop turns: a turn begins with our first look at the clock, which also
+ * asks for a setImmediate, and ends with that. What a program did before our first look does not
+ * count.
  *
  * Invariant: once a turn is over it stays so until the event loop has turned.
  */
@@ -28,8 +30,9 @@ let isOver = false
 let isWornOut = false // over for the patient as well
 let isPatient = false // a storage in JavaScript has been used in this turn
 
-// True when the turn is over. Called before each step, and counts it. `bytes` is how much the step hashes or copies; `mayBePatient` is false
-// for what should give way where storages are in JavaScript, too.
+// True when the turn is over. Called before each step, and counts it. `bytes` is how much the step
+// hashes or copies; `mayBePatient` is false for what should give way where storages are in
+// JavaScript, too.
 function isUp (bytes = 0, mayBePatient = true) {
   steps += 1 + bytes / STEP
   if (steps >= look) lookAtClock()
@@ -50,8 +53,8 @@ function begin (now) {
   setImmediate(turned)
 }
 
-// What is asked in a turn is done in it, so a program with many calls in flight goes on for a while after a turn is over. That is taken
-// off the next turn.
+// What is asked in a turn is done in it, so a program with many calls in flight goes on for a while
+// after a turn is over. That is taken off the next turn.
 function turned () {
   limit = Math.max(TURN / 4, TURN - Math.max(0, performance.now() - start - limit))
   start = 0

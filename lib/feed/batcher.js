@@ -5,8 +5,9 @@
  * append a -> batch 1 goes to the core at once
  * append b, append c while batch 1 is unanswered -> batch 2: b and c, one write, one signature, one event
  * ```
- * Callbacks come in the order of the appends, each with the number of its first block. With a `check`, each append of a batch is asked
- * about, one after the other; one that is refused is left out, and is answered in its turn.
+ * Callbacks come in the order of the appends, each with the number of its first block. With a
+ * `check`, each append of a batch is asked about, one after the other; one that is refused is left
+ * out, and is answered in its turn.
  *
  * Invariant: what was pushed is sent once, in order; what a callback throws holds nothing up.
  * Source: atomic-batcher@1.0.2, with the difference that a throwing callback jams nothing.
@@ -21,8 +22,9 @@ class Batcher {
   #running = 0
   #calls = []
 
-  // `send(blocks, cb)` hands a batch to the core; `cb(err, seq)` gets the number of its first block.
-  // `check(values, offset, done)` or null; `offset` is the place of its first value in the batch.
+  // `send(blocks, cb)` hands a batch to the core; `cb(err, seq)` gets the number of its first
+  // block. `check(values, offset, done)` or null; `offset` is the place of its first value in the
+  // batch.
   constructor (send, check) {
     this.#send = send
     this.#check = check

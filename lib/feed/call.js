@@ -5,8 +5,9 @@
  * made: the feed may still be opening ----> asked: the core has it, or a storage is read ----> done
  *        '-------- giveUp(err): by cancel, a signal, a timeout, a close --------------------------^
  * ```
- * It carries what callers may attach to waiting: a token to cancel by, an AbortSignal, a timeout in milliseconds. What is local does not
- * depend on peers, so its answer comes; what is not may wait for ever, and goes with its feed.
+ * It carries what callers may attach to waiting: a token to cancel by, an AbortSignal, a timeout in
+ * milliseconds. What is local does not depend on peers, so its answer comes; what is not may wait
+ * for ever, and goes with its feed.
  *
  * Invariant: the callback runs once, never before the method that took it returned.
  */
@@ -24,7 +25,8 @@ const { EVENTS, LOCAL } = require('../core/border').begun
 const SPANNING = new Set(['update', 'seek', 'download', 'getBatch'])
 
 class Call {
-  // `opts` may have `cancel` (a symbol), `signal`, `timeout`. `kind` is the name of the method, `what` its arguments by name.
+  // `opts` may have `cancel` (a symbol), `signal`, `timeout`. `kind` is the name of the method,
+  // `what` its arguments by name.
   constructor (feed, kind, what, opts, callback) {
     const { calls } = feed[INNER]
     this.feed = feed
@@ -72,14 +74,16 @@ class Call {
     return this.isDone || this.reason !== null
   }
 
-  // Asks the core: `send(handle, op)` gives what is left behind. The answer is `finish`, or what is given.
+  // Asks the core: `send(handle, op)` gives what is left behind. The answer is `finish`, or what is
+  // given.
   ask (send, answer) {
     const op = nextOp()
     this.waits(op, send(this.feed[INNER].handle, op), answer)
     return op
   }
 
-  // The core has it under number `op`; `left` says what it left behind, and whether peers are needed.
+  // The core has it under number `op`; `left` says what it left behind, and whether peers are
+  // needed.
   waits (op, left, answer = (...args) => this.finish(...args)) {
     more((left & EVENTS) !== 0)
     this.op = op

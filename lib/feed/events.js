@@ -1,7 +1,8 @@
 /*
  * Events: what the core says about a feed becomes properties and 'events' of the feed.
  *
- * Invariant: properties are up to date before the event that tells of it; the callback of an operation comes after its event.
+ * Invariant: properties are up to date before the event that tells of it; the callback of an
+ * operation comes after its event.
  * Source: hypercore@9.12.0 index.js and lib/replicate.js for names and order.
  */
 'use strict'

@@ -1,8 +1,8 @@
 /*
  * Flags: who listens to a feed, as far as the core must know.
  *
- * Blocks come with 'download' and 'upload' events only while somebody listens: copies that nobody wants are never made.
- * So the methods of EventEmitter that change listeners also tell the core.
+ * Blocks come with 'download' and 'upload' events only while somebody listens: copies that nobody
+ * wants are never made. So the methods of EventEmitter that change listeners also tell the core.
  */
 'use strict'
 

@@ -1,5 +1,6 @@
 /*
- * Foreign: a feed on a stream that npm `hypercore-protocol` made (corestore 5, multifeed and others bring their own).
+ * Foreign: a feed on a stream that npm `hypercore-protocol` made (corestore 5, multifeed and others
+ * bring their own).
  *
  * ```text
  * the stream's channel -- onhave(message), ... --> core (peerReceive)
@@ -8,7 +9,8 @@
  * What the remote says is checked by the core; what cannot be a message destroys the stream.
  *
  * Invariant: nothing of the remote's becomes an exception in the stream's code.
- * Source: hypercore-protocol@8.0.7 index.js; hypercore@9.12.0 lib/replicate.js for the order of events.
+ * Source: hypercore-protocol@8.0.7 index.js; hypercore@9.12.0 lib/replicate.js for the order of
+ * events.
  */
 'use strict'
 
@@ -18,7 +20,8 @@ const { KIND, deliver, toNative, extension } = require('../stream/messages')
 const native = require('../core/native')
 const { more } = require('../core/queue')
 
-// Opens the feed's channel for `peer` and attaches it; gives the channel. With `wait(go)` the remote is heard when `go` is called.
+// Opens the feed's channel for `peer` and attaches it; gives the channel. With `wait(go)` the
+// remote is heard when `go` is called.
 function attach (feed, stream, peer, spec, wait) {
   const { handle } = feed[INNER]
   const { id } = peer[INNER]
@@ -30,7 +33,8 @@ function attach (feed, stream, peer, spec, wait) {
   return channel
 }
 
-// True if the remote has opened a feed without proof that it knows the key. Our own streams know that by themselves.
+// True if the remote has opened a feed without proof that it knows the key. Our own streams know
+// that by themselves.
 function isStranger (stream, key) {
   return stream.remoteOpened(key) && !stream.remoteVerified(key)
 }

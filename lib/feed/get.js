@@ -6,7 +6,8 @@
  * in a JavaScript storage                             nodes -> nodes -> ... -> the block, as the core says where; it judges each
  * else                                                the core looks, and asks peers
  * ```
- * What a JavaScript storage gives that is not there or not right is got in the plain way: then the core says what is wrong.
+ * What a JavaScript storage gives that is not there or not right is got in the plain way: then the
+ * core says what is wrong.
  *
  * Invariant: the callback runs behind all events that came before it.
  */
@@ -47,7 +48,8 @@ function getPromise (feed, index, opts) {
 
 // ## At once
 
-// The core's number for what `atHand` has asked it and what is still to be answered, and what that left behind; 0 for nothing.
+// The core's number for what `atHand` has asked it and what is still to be answered, and what that
+// left behind; 0 for nothing.
 let asked = 0
 let left = 0
 
@@ -139,7 +141,8 @@ function waitForBlock (call, op, left) {
 // What was read, and what to read next: for one call of the core.
 const PLACE = new Float64Array(PLACES)
 
-// Small arrays live inside V8's heap, and to look at one the core would have it moved out, at five times the price of a copy.
+// Small arrays live inside V8's heap, and to look at one the core would have it moved out, at five
+// times the price of a copy.
 const SMALL = new Uint8Array(new ArrayBuffer(64))
 
 // Reads what PLACE says, then whatever is next.
@@ -191,7 +194,8 @@ function readOn ({ feed, what: { index }, reading }, data) {
   return native.feedReadStep(feed[INNER].handle, index, PLACE, data)
 }
 
-// Calls for which a storage is read, and of which the core knows nothing: who closes the feed gives them up.
+// Calls for which a storage is read, and of which the core knows nothing: who closes the feed gives
+// them up.
 function reading (feed) {
   return [...feed[INNER].calls.values()].filter((call) => call.reading !== null && call.op === 0)
 }

@@ -6,8 +6,9 @@
  * crypto.sign(message, secretKey, cb)          before an append: cb(null, signature)
  * crypto.verify(message, signature, key, cb)   before a proof is believed: cb(null, verdict)
  * ```
- * A hook may take the callback or return a promise. Its error fails the one operation that asked. `verify` is asked a second time, with
- * the 32-byte hash, when it says no: feeds of hypercore 8 were signed so.
+ * A hook may take the callback or return a promise. Its error fails the one operation that asked.
+ * `verify` is asked a second time, with the 32-byte hash, when it says no: feeds of hypercore 8
+ * were signed so.
  *
  * Invariant: each question is answered once; an answer of a wrong kind is an error.
  * Source: hypercore@9.12.0 index.js `_appendHook`, `_write`, `opts.crypto`.
@@ -56,7 +57,8 @@ function isSignature (value) {
   return value instanceof Uint8Array && value.byteLength === SIGNATURE_SIZE
 }
 
-// Asks `onwrite` about the values of an append, the first of which would become block `index`; `done(err)` when all have answered.
+// Asks `onwrite` about the values of an append, the first of which would become block `index`;
+// `done(err)` when all have answered.
 function beforeAppend ({ onwrite }, values, index, done) {
   let missing = values.length
   let error = null

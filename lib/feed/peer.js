@@ -1,10 +1,12 @@
 /*
  * Peer: one remote on one feed, as programs see it.
  *
- * What it tells about the remote is read from the core when asked for; after its removal it keeps what was read last.
+ * What it tells about the remote is read from the core when asked for; after its removal it keeps
+ * what was read last.
  *
  * Invariant: one object from 'peer-add' to 'peer-remove', the same in every event.
- * Source: hypercore@9.12.0 lib/replicate.js. v9's README calls `remotePublicKey` `publicKey`; both are here.
+ * Source: hypercore@9.12.0 lib/replicate.js. v9's README calls `remotePublicKey` `publicKey`; both
+ * are here.
  */
 'use strict'
 
@@ -22,7 +24,8 @@ const NOTHING_YET = [false, 0, true, true, false, 0, 0, 0, 0, 0]
 let lastId = 0
 
 class Peer {
-  // `opts`: download, upload, live, ack, maxRequests, as `replicate` takes them. `isForeign`: the stream is not of this package.
+  // `opts`: download, upload, live, ack, maxRequests, as `replicate` takes them. `isForeign`: the
+  // stream is not of this package.
   constructor (feed, opts, isForeign) {
     this.feed = feed
     this.stream = null // its channel, set when it is made

@@ -1,7 +1,8 @@
 /*
  * Proof: what ties blocks to the key of a feed: leaves, roots, signatures, proofs.
  *
- * A node is `{ index, hash, size }`: its place in the flat tree, 32 bytes, the bytes of the blocks below it. A proof is `{ nodes, signature }`.
+ * A node is `{ index, hash, size }`: its place in the flat tree, 32 bytes, the bytes of the blocks
+ * below it. A proof is `{ nodes, signature }`.
  *
  * Invariant: what is put is checked by the core; a proof given by the caller is left alone.
  * Source: hypercore@9.12.0 index.js.
@@ -42,7 +43,8 @@ const methods = {
     })
   },
 
-  // The first signature that covers block `index`, or the last one: { index, signature }, where `index` is the last block that it covers.
+  // The first signature that covers block `index`, or the last one: { index, signature }, where
+  // `index` is the last block that it covers.
   signature (index, cb) {
     if (typeof index === 'function') [index, cb] = [undefined, index]
     if (typeof cb !== 'function') return promised(false, (done) => this.signature(index, done))
@@ -68,7 +70,8 @@ const methods = {
     })
   },
 
-  // What somebody needs to check block `index`. Options: digest (what that one has already), hash (prove the leaf, without the block).
+  // What somebody needs to check block `index`. Options: digest (what that one has already), hash
+  // (prove the leaf, without the block).
   proof (index, opts, cb) {
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     if (typeof cb !== 'function') return promised(false, (done) => this.proof(index, opts, done))

@@ -1,12 +1,14 @@
 /*
  * Read stream: the blocks of a range, in order, as a Node Readable of values.
  *
- * Options: start, end (exclusive), snapshot (end at the length at the start; default), tail (start there), live (never end), wait,
- * ifAvailable, timeout, valueEncoding, batch (how many blocks to ask for ahead), signal.
- * It asks for up to `batch` blocks ahead of the reader, never beyond the first one that does not exist yet. Without a snapshot the end is
- * looked for when the reader has taken all before it, so nothing is pushed ahead of the reader then.
+ * Options: start, end (exclusive), snapshot (end at the length at the start; default), tail (start
+ * there), live (never end), wait, ifAvailable, timeout, valueEncoding, batch (how many blocks to
+ * ask for ahead), signal. It asks for up to `batch` blocks ahead of the reader, never beyond the
+ * first one that does not exist yet. Without a snapshot the end is looked for when the reader has
+ * taken all before it, so nothing is pushed ahead of the reader then.
  *
- * Invariant: values come in the order of the blocks; a block that cannot be had ends the stream with its error.
+ * Invariant: values come in the order of the blocks; a block that cannot be had ends the stream
+ * with its error.
  * Source: hypercore-streams@1.0.1 index.js.
  */
 'use strict'
@@ -114,7 +116,8 @@ class ReadStream extends Readable {
     })
   }
 
-  // Pushes what is here, in order. A block that cannot be had ends the stream when its turn comes, after all before it.
+  // Pushes what is here, in order. A block that cannot be had ends the stream when its turn comes,
+  // after all before it.
   #hand () {
     while (this.#room && this.#inflight.length > 0 && this.#inflight[0].here) {
       const { err, value } = this.#inflight.shift()

@@ -1,7 +1,8 @@
 /*
  * Reading: get, getBatch, head, has, downloaded, seek.
  *
- * Invariant: arguments are checked before anything happens; faults come through the callback or the promise.
+ * Invariant: arguments are checked before anything happens; faults come through the callback or the
+ * promise.
  * Source: hypercore@9.12.0 index.js.
  */
 'use strict'
@@ -17,7 +18,8 @@ const { get, getPromise, codecOf, tokenOf } = require('./get')
 const { whenAvailable, isIfAvailable, cancellable } = require('./wait')
 
 const methods = {
-  // Options: wait, ifAvailable, onwait, timeout, signal, valueEncoding. With a callback it gives a symbol for `cancel`.
+  // Options: wait, ifAvailable, onwait, timeout, signal, valueEncoding. With a callback it gives a
+  // symbol for `cancel`.
   get (index, opts, cb) {
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     return typeof cb === 'function' ? get(this, index, opts, cb) : getPromise(this, index, opts)
@@ -53,7 +55,8 @@ const methods = {
     return call.token
   },
 
-  // Whether block `start`, or all from `start` to before `end`, are here. Answers at once; a callback is told as well.
+  // Whether block `start`, or all from `start` to before `end`, are here. Answers at once; a
+  // callback is told as well.
   has (start, end, cb) {
     if (typeof end === 'function') [end, cb] = [undefined, end]
     return atOnce(cb, false, () => {
@@ -76,8 +79,8 @@ const methods = {
     })
   },
 
-  // The block that holds byte `bytes` of the feed, and the offset in it: cb(err, index, offset), or a promise of [index, offset].
-  // Options: wait, ifAvailable, start, end, hash, timeout, signal.
+  // The block that holds byte `bytes` of the feed, and the offset in it: cb(err, index, offset), or
+  // a promise of [index, offset]. Options: wait, ifAvailable, start, end, hash, timeout, signal.
   seek (bytes, opts, cb) {
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     if (typeof cb !== 'function') {
@@ -131,7 +134,8 @@ function decodeAll (codec, blocks, cb) {
   cb(null, values)
 }
 
-// The answer of `ask` for a method that answers at once; a fault goes to the callback, and `otherwise` is given.
+// The answer of `ask` for a method that answers at once; a fault goes to the callback, and
+// `otherwise` is given.
 function atOnce (cb, otherwise, ask) {
   const isTold = typeof cb === 'function'
   try {

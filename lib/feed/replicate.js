@@ -4,7 +4,8 @@
  * ```text
  * stream made or given -> feed open -> (onfeedauthenticate says yes) -> Peer made, attached in the core -> 'peer-add', 'replicating'
  * ```
- * All of it happens in one turn when the feed is open and nobody has to be asked. Until the peer has opened, or is gone, `ifAvailable` waits.
+ * All of it happens in one turn when the feed is open and nobody has to be asked. Until the peer
+ * has opened, or is gone, `ifAvailable` waits.
  *
  * A stream of npm `hypercore-protocol` is as good as one of ours.
  *
@@ -122,7 +123,8 @@ function attach (feed, stream, opts) {
   feed.emit('replicating', stream)
 }
 
-// What was appended before `replicate` is replicated, though it is not written yet: the remote is not heard before.
+// What was appended before `replicate` is replicated, though it is not written yet: the remote is
+// not heard before.
 function afterAppends ({ [INNER]: { batcher } }, halt) {
   if (batcher.isBusy) batcher.push([], [], halt())
 }

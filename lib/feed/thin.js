@@ -11,7 +11,8 @@
  * feed._storage.treeCache          the caller's `cache.tree`; else an empty one, since the core has its own; null with `tree: false`
  * ```
  * A program may put its own things in their places.
- * Source: hypercore@9.12.0 index.js, lib/storage.js; what its own tests use, and hypercore-encrypted@0.1.1.
+ * Source: hypercore@9.12.0 index.js, lib/storage.js; what its own tests use, and
+ * hypercore-encrypted@0.1.1.
  */
 'use strict'
 

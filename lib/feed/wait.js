@@ -11,8 +11,9 @@ const errors = require('../kit/errors')
 const { LOCAL } = require('../core/border').begun
 const { promised, hook } = require('../kit/async')
 
-// Asks the core something that does not depend on peers, once the feed is open: `send(handle, op)` says whether events wait; `cb` is answered. `check` may
-// throw before. `kind` and `what` are the method and its arguments.
+// Asks the core something that does not depend on peers, once the feed is open: `send(handle, op)`
+// says whether events wait; `cb` is answered. `check` may throw before. `kind` and `what` are the
+// method and its arguments.
 function asked (feed, kind, what, check, send, cb) {
   const call = new Call(feed, kind, what, null, cb)
   if (check) call.attempt(check)
@@ -24,8 +25,9 @@ function isIfAvailable (feed, opts) {
   return opts && typeof opts.ifAvailable === 'boolean' ? opts.ifAvailable : feed[INNER].ifAvailable
 }
 
-// Gives the call up with `fault()` unless some peer can answer it, as soon as the peers have had time to tell.
-// The application may lengthen that time: `feed.timeouts[name]` and `feed.ifAvailable`.
+// Gives the call up with `fault()` unless some peer can answer it, as soon as the peers have had
+// time to tell. The application may lengthen that time: `feed.timeouts[name]` and
+// `feed.ifAvailable`.
 function whenAvailable (call, name, available, fault) {
   const { feed } = call
   const decide = () => {
@@ -37,7 +39,8 @@ function whenAvailable (call, name, available, fault) {
   hook(timeout, (err) => err ? call.giveUp(err) : feed.ifAvailable.ready(decide))
 }
 
-// A promise for what `start(done)` answers; `start` gives the token by which `cancel` and `undownload` find it again.
+// A promise for what `start(done)` answers; `start` gives the token by which `cancel` and
+// `undownload` find it again.
 function cancellable (quiet, start) {
   let token
   const promise = promised(quiet, (done) => { token = start(done) })

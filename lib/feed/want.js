@@ -1,8 +1,10 @@
 /*
  * Wanting: update, download, undownload, cancel, setExpectedLength.
  *
- * Invariant: a download stays what it was when it was asked for, however the caller's range object changes.
- * Source: hypercore@9.12.0 index.js. There `cancel(0)` also ends the endless download of a feed that is not sparse; ours does not.
+ * Invariant: a download stays what it was when it was asked for, however the caller's range object
+ * changes.
+ * Source: hypercore@9.12.0 index.js. There `cancel(0)` also ends the endless download of a feed
+ * that is not sparse; ours does not.
  */
 'use strict'
 
@@ -16,7 +18,8 @@ const { more, soon } = require('../core/queue')
 const { whenAvailable, isIfAvailable, cancellable, tokenIn } = require('./wait')
 
 const methods = {
-  // Waits until the feed has `minLength` blocks, or one more than now. Options: minLength, ifAvailable, hash, force, timeout, signal.
+  // Waits until the feed has `minLength` blocks, or one more than now. Options: minLength,
+  // ifAvailable, hash, force, timeout, signal.
   update (opts, cb) {
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
     if (typeof cb !== 'function') return cancellable(true, (done) => this.update(opts, done))
@@ -39,14 +42,16 @@ const methods = {
     return call.token
   },
 
-  // Asks for a range `{ start, end, linear, hash }`, for `{ blocks: [...] }`, for one block or for all. Gives a selection for `undownload`.
+  // Asks for a range `{ start, end, linear, hash }`, for `{ blocks: [...] }`, for one block or for
+  // all. Gives a selection for `undownload`.
   download (range, cb) {
     if (typeof range === 'function') [range, cb] = [undefined, range]
     if (typeof cb !== 'function') return downloadPromise(this, range)
     return download(this, range, cb)
   },
 
-  // Ends a download: the selection or promise that `download` gave, or the first one with the same range.
+  // Ends a download: the selection or promise that `download` gave, or the first one with the same
+  // range.
   undownload (range) {
     const { calls } = this[INNER]
     const token = tokenIn(range)
@@ -61,7 +66,8 @@ const methods = {
     }
   },
 
-  // Ends what waits: by the symbol or promise of the call, or all gets, seeks and downloads that lie in start..end.
+  // Ends what waits: by the symbol or promise of the call, or all gets, seeks and downloads that
+  // lie in start..end.
   cancel (start, end) {
     const { calls, spanning } = this[INNER]
     const token = tokenIn(start)
@@ -100,7 +106,8 @@ const { WAIT, REACHED, NOTHING_NEW, EXPECTED } = border.verdict
 const { IF_AVAILABLE, FORCE } = border.update
 const ANSWERS = { [REACHED]: () => null, [NOTHING_NEW]: errors.noUpdate, [EXPECTED]: errors.expectedLength }
 
-// The core's verdict on an update that needs nobody. Programs ask so before each read, so it must cost little.
+// The core's verdict on an update that needs nobody. Programs ask so before each read, so it must
+// cost little.
 function verdictAtOnce (feed, minLength, opts) {
   if (!feed.opened || feed.closing || feed.closed || opts.signal) return WAIT
   if (minLength !== -1 && !check.isIndex(minLength)) return WAIT

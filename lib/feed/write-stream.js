@@ -1,8 +1,8 @@
 /*
  * Write stream: appends what is written, as a Node Writable of values.
  *
- * What is written in one turn, or while an append is under way, becomes one batch. `maxBlockSize` cuts longer values (0: never), in bytes or,
- * for strings, characters.
+ * What is written in one turn, or while an append is under way, becomes one batch. `maxBlockSize`
+ * cuts longer values (0: never), in bytes or, for strings, characters.
  *
  * Source: hypercore-streams@1.0.1 index.js.
  */

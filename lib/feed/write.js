@@ -1,7 +1,8 @@
 /*
  * Writing: append, flush, clear.
  *
- * Values are encoded when `append` is called, so the caller may reuse its array, and a bad value fails its own append only.
+ * Values are encoded when `append` is called, so the caller may reuse its array, and a bad value
+ * fails its own append only.
  *
  * Invariant: what one append was given becomes blocks next to each other, all or none.
  * Source: hypercore@9.12.0 index.js.
@@ -47,7 +48,8 @@ const methods = {
     return this.append([], cb)
   },
 
-  // Forgets the data of blocks start..end, of block `start` when no end is given. Options: delete (false keeps the bytes).
+  // Forgets the data of blocks start..end, of block `start` when no end is given. Options: delete
+  // (false keeps the bytes).
   clear (start, end, opts, cb) {
     if (typeof end === 'function') [end, opts, cb] = [undefined, undefined, end]
     if (typeof opts === 'function') [opts, cb] = [undefined, opts]
@@ -60,7 +62,8 @@ const methods = {
   }
 }
 
-// Makes the feed's batcher. A batch waits for the feed to open; then it is handed over in the same call.
+// Makes the feed's batcher. A batch waits for the feed to open; then it is handed over in the same
+// call.
 function batcher (feed, hooks) {
   const send = (blocks, cb) => afterOpen(feed, cb, () => sendBatch(feed, blocks, cb))
   const check = (values, offset, cb) => afterOpen(feed, cb, () => beforeAppend(hooks, values, feed.length + offset, cb))

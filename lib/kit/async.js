@@ -1,13 +1,15 @@
 /*
  * Callbacks and promises: one method serves both.
  *
- * Invariant: a callback that throws is an ordinary uncaught exception, and keeps no other callback from its turn.
+ * Invariant: a callback that throws is an ordinary uncaught exception, and keeps no other callback
+ * from its turn.
  */
 'use strict'
 
 const errors = require('./errors')
 
-// A promise for what `start(done)` answers. `quiet`: v9's callback was optional, so nobody need look at the promise.
+// A promise for what `start(done)` answers. `quiet`: v9's callback was optional, so nobody need
+// look at the promise.
 function promised (quiet, start) {
   const promise = new Promise((resolve, reject) => {
     start((err, value) => err ? reject(err) : resolve(value))
@@ -16,7 +18,8 @@ function promised (quiet, start) {
   return promise
 }
 
-// Calls each of `list` as `call(item)`; those after one that throws get their turn in the next tick.
+// Calls each of `list` as `call(item)`; those after one that throws get their turn in the next
+// tick.
 function each (list, call) {
   let i = 0
   go()
@@ -30,7 +33,8 @@ function each (list, call) {
   }
 }
 
-// Runs a caller's hook, which may take a callback or return a promise; `done(err, value)` is called once, never in this turn's stack.
+// Runs a caller's hook, which may take a callback or return a promise; `done(err, value)` is called
+// once, never in this turn's stack.
 function hook (call, done) {
   let answered = false
   const fail = (err) => once(err || errors.hookFailed())

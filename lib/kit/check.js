@@ -1,7 +1,8 @@
 /*
  * Checks: what the callers' arguments must be.
  *
- * Each check gives what it read, or throws an Error with a code; nothing has changed by then. The core checks again what it must not believe.
+ * Each check gives what it read, or throws an Error with a code; nothing has changed by then. The
+ * core checks again what it must not believe.
  */
 'use strict'
 

@@ -1,9 +1,10 @@
 /*
  * Codecs: how values become blocks, and blocks values.
  *
- * A codec is an object with `encode(value) -> bytes` and `decode(Buffer) -> value`; callers may bring their own.
- * The bytes of the named ones equal those of npm `codecs`: 'ndjson' ends each block with a newline, 'json' does not;
- * a feed takes 'json' to mean 'ndjson', so that its data file reads as ndjson. Unknown names mean 'binary'.
+ * A codec is an object with `encode(value) -> bytes` and `decode(Buffer) -> value`; callers may
+ * bring their own. The bytes of the named ones equal those of npm `codecs`: 'ndjson' ends each
+ * block with a newline, 'json' does not; a feed takes 'json' to mean 'ndjson', so that its data
+ * file reads as ndjson. Unknown names mean 'binary'.
  *
  * A value that cannot be encoded is the caller's fault: `encode` throws, with a code.
  * Source: codecs@2.2.0 index.js, hypercore@9.12.0 index.js `toCodec`.
@@ -65,7 +66,8 @@ function json (name, newline) {
   }
 }
 
-// Rings and BigInts make `JSON.stringify` throw, functions make it give nothing. What a caller's `toJSON` throws stays as it is.
+// Rings and BigInts make `JSON.stringify` throw, functions make it give nothing. What a caller's
+// `toJSON` throws stays as it is.
 function stringify (value) {
   let string
   try {

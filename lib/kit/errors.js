@@ -1,12 +1,15 @@
 /*
  * Errors: every Error that JavaScript makes, in one table.
  *
- * `errors.closed()` gives a fresh Error with v9's message, where v9 had one, and a `code` that never changes.
- * The core sends `code` and `message` of its own errors; `fromNative` makes the Error. An error that came out of a
- * JavaScript storage or hook is kept here under a number while the core handles it, and comes back as the very same object.
+ * `errors.closed()` gives a fresh Error with v9's message, where v9 had one, and a `code` that
+ * never changes. The core sends `code` and `message` of its own errors; `fromNative` makes the
+ * Error. An error that came out of a JavaScript storage or hook is kept here under a number while
+ * the core handles it, and comes back as the very same object.
  *
- * Invariant: every Error that leaves this package has a `code`, except those that a caller's own function made.
- * Source: messages of hypercore@9.12.0 index.js and lib/replicate.js, hypercore-protocol@8.0.7, nanoresource@1.3.0.
+ * Invariant: every Error that leaves this package has a `code`, except those that a caller's own
+ * function made.
+ * Source: messages of hypercore@9.12.0 index.js and lib/replicate.js, hypercore-protocol@8.0.7,
+ * nanoresource@1.3.0.
  */
 'use strict'
 
@@ -86,12 +89,14 @@ function create (code, message, cause) {
 
 // ## Errors of JavaScript storages and hooks
 
-// One failing storage may fail many operations, so an error stays until this many others came after it.
+// One failing storage may fail many operations, so an error stays until this many others came after
+// it.
 const KEPT = 1024
 const kept = new Map()
 let lastKept = 0
 
-// Keeps what a storage or a hook threw or answered, and gives the number under which the core knows it (never 0).
+// Keeps what a storage or a hook threw or answered, and gives the number under which the core knows
+// it (never 0).
 function keep (err) {
   kept.set(++lastKept, foreign(err))
   kept.delete(lastKept - KEPT)
@@ -121,7 +126,8 @@ function textOf (value) {
   }
 }
 
-// The Error for a failed operation: a kept one (`number` not 0), or a new one with the core's code and message.
+// The Error for a failed operation: a kept one (`number` not 0), or a new one with the core's code
+// and message.
 function fromNative (code, message, number) {
   return (number && kept.get(number)) || create(code, message)
 }

@@ -5,10 +5,12 @@
  * names of both sides, sorted:   local  a c d      remote  b c d e
  * a message carries its sender's position: remote 1 is 'c', which is local 1
  * ```
- * A `Local` is the list of one feed or stream; a `Remote` what the other side of one peer or stream said it knows.
+ * A `Local` is the list of one feed or stream; a `Remote` what the other side of one peer or stream
+ * said it knows.
  *
  * Invariant: `id` of an extension is its position in the sorted list, -1 once it is destroyed.
- * Source: abstract-extension@3.1.1. There a removal leaves the ids of those behind it wrong; mended here.
+ * Source: abstract-extension@3.1.1. There a removal leaves the ids of those behind it wrong; mended
+ * here.
  */
 'use strict'
 
@@ -59,7 +61,8 @@ class Extension {
 }
 
 class Local {
-  // `Kind` is the class of the extensions, `owner` their feed or stream, whose `onextensionupdate` is called when the names changed.
+  // `Kind` is the class of the extensions, `owner` their feed or stream, whose `onextensionupdate`
+  // is called when the names changed.
   constructor (Kind, owner) {
     this.Kind = Kind
     this.owner = owner

@@ -1,11 +1,13 @@
 /*
  * Guard: holds functions back while somebody asks to wait.
  *
- * `wait()` and `continue()` come in pairs; `ready(fn)` runs `fn` at once when nobody waits, else when the last one continued.
- * The last `continue` takes effect in the next tick, so that who continues may still make others wait.
+ * `wait()` and `continue()` come in pairs; `ready(fn)` runs `fn` at once when nobody waits, else
+ * when the last one continued. The last `continue` takes effect in the next tick, so that who
+ * continues may still make others wait.
  *
  * Invariant: a function given to `ready` runs once, however the guard ends.
- * Source: nanoguard@1.3.0. There `destroy` forgets to run what is held back, and the last held runs first; both are mended here.
+ * Source: nanoguard@1.3.0. There `destroy` forgets to run what is held back, and the last held runs
+ * first; both are mended here.
  */
 'use strict'
 

@@ -1,7 +1,8 @@
 /*
  * Inspect: what `console.log` prints of a feed or a stream.
  *
- * Source: the layout of hypercore@9.12.0 and hypercore-protocol@8.0.7; keys are shortened as by pretty-hash@1.0.1.
+ * Source: the layout of hypercore@9.12.0 and hypercore-protocol@8.0.7; keys are shortened as by
+ * pretty-hash@1.0.1.
  */
 'use strict'
 

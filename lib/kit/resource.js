@@ -5,10 +5,12 @@
  * (new) --open--> opening --ok--> opened --close--> closing --ok--> closed
  *                    |  error: back to (new)            |  error: back to opened
  * ```
- * `open` while opening and `close` while closing join the one that runs. `close` waits for an open that runs, and for
- * everyone who called `active()` until they called `inactive()`. Heirs say what opening and closing do: `_open(cb)`, `_close(cb)`.
+ * `open` while opening and `close` while closing join the one that runs. `close` waits for an open
+ * that runs, and for everyone who called `active()` until they called `inactive()`. Heirs say what
+ * opening and closing do: `_open(cb)`, `_close(cb)`.
  *
- * Invariant: a callback never runs before the method that took it returned. Without a callback, open and close give a promise.
+ * Invariant: a callback never runs before the method that took it returned. Without a callback,
+ * open and close give a promise.
  * Source: nanoresource@1.3.0 emitter.js.
  */
 'use strict'

@@ -6,8 +6,9 @@
  * op        read | write | clear | stat | close | destroy      writes with one id, next to each other, have one answer
  * answer    done | absent (there is no such file, or it ends before the last byte wanted) | failed      the core says which an error is
  * ```
- * A storage may answer at once, late or out of order; may lack `del`, `stat`, `close` and `destroy`; may throw. Its faults become errors of
- * the operation that needed it, as the very same Error object.
+ * A storage may answer at once, late or out of order; may lack `del`, `stat`, `close` and
+ * `destroy`; may throw. Its faults become errors of the operation that needed it, as the very same
+ * Error object.
  *
  * Invariant: each request is answered once, however often the storage answers.
  * Source: hypercore@9.12.0 lib/storage.js.
@@ -84,8 +85,9 @@ class JsStorage {
     return this.#state === IDLE ? page.memory : null
   }
 
-  // A call of the core left something behind: events, something to do here, or that on the page already. A storage that answers at once
-  // makes the core ask for more in the middle of a run; then the run goes on, and gives way to the event loop now and then.
+  // A call of the core left something behind: events, something to do here, or that on the page
+  // already. A storage that answers at once makes the core ask for more in the middle of a run;
+  // then the run goes on, and gives way to the event loop now and then.
   #rest (rest, hand = behind) {
     if (rest === ANSWERS) return hand(appended(page.numbers, page.used / 8))
     more((rest & EVENTS) !== 0)
@@ -126,7 +128,8 @@ class JsStorage {
     if (!isKept) unclaim(place)
   }
 
-  // Reads what the core asks for next on the way to a block: cb(err, data). No data means that there is none.
+  // Reads what the core asks for next on the way to a block: cb(err, data). No data means that
+  // there is none.
   read (isData, offset, size, cb) {
     const file = isData ? DATA : TREE
     const storage = this.#files[file]
@@ -138,7 +141,8 @@ class JsStorage {
     })
   }
 
-  // All writes from place `i` to before `end`; the first error is the answer, when all are over. Gives how much of `memory` is used then.
+  // All writes from place `i` to before `end`; the first error is the answer, when all are over.
+  // Gives how much of `memory` is used then.
   #write (numbers, i, end, memory, used) {
     const id = numbers[i]
     let left = (end - i) / 5
@@ -164,7 +168,8 @@ class JsStorage {
     return used
   }
 
-  // A page of the bitfield is written again and again. As with 9, storages are given the same memory each time.
+  // A page of the bitfield is written again and again. As with 9, storages are given the same
+  // memory each time.
   #remember (offset, memory, start, end) {
     const last = this.#bitmap
     const isSame = last.offset === offset && last.bytes.length === end - start
@@ -212,7 +217,8 @@ class JsStorage {
   }
 }
 
-// Memory for what the core asks for. Storages may keep the bytes that they are given, so none is used twice.
+// Memory for what the core asks for. Storages may keep the bytes that they are given, so none is
+// used twice.
 class Page {
   constructor (size) {
     this.memory = Buffer.allocUnsafeSlow(size)
@@ -224,7 +230,8 @@ class Page {
 const PAGE = 65536
 let page = new Page(PAGE)
 
-// What the core asks of the feed with this handle: numbers from place `start` on, and behind them the bytes of writes.
+// What the core asks of the feed with this handle: numbers from place `start` on, and behind them
+// the bytes of writes.
 function take (handle) {
   let on = page
   let taken = native.feedTakeIo(handle, on.memory, on.used)
@@ -247,7 +254,8 @@ function unclaim ({ page, start, end }) {
   if (page.used === end) page.used = 8 * start
 }
 
-// As v9 decides it: by the flag that random-access-storage sets, not by the method alone, which it always has. Each file for itself.
+// As v9 decides it: by the flag that random-access-storage sets, not by the method alone, which it
+// always has. Each file for itself.
 function canStat (storage) {
   return storage.statable === true && typeof storage.stat === 'function'
 }

@@ -14,14 +14,16 @@ const errors = require('../kit/errors')
 const JsStorage = require('./js-storage')
 const native = require('../core/native')
 
-// Files in native memory. Keeps them when a feed is closed, so that another feed may be opened on them.
+// Files in native memory. Keeps them when a feed is closed, so that another feed may be opened on
+// them.
 class Memory {
   constructor () {
     Object.defineProperty(this, INNER, { value: native.memoryNew() })
   }
 }
 
-// What the core is told, and the JsStorage or null. Throws when `storage` is none, or when a storage function does.
+// What the core is told, and the JsStorage or null. Throws when `storage` is none, or when a
+// storage function does.
 function open (storage) {
   if (typeof storage === 'string') return { native: { kind: 'disk', path: storage }, js: null }
   if (storage instanceof Memory) return { native: storage[INNER], js: null }

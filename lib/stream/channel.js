@@ -1,5 +1,6 @@
 /*
- * Channel: one feed on one stream, as programs see it (`stream.open`, `peer.stream`, `stream.channels`).
+ * Channel: one feed on one stream, as programs see it (`stream.open`, `peer.stream`,
+ * `stream.channels`).
  *
  * ```text
  * discovered (the remote alone has opened it: no key)    opened (we have)    closed
@@ -28,7 +29,8 @@ class Channel {
     this.handlers = null
     this.opened = false
     this.remoteOpened = false
-    // The core's number (0 until it is needed); a feed of ours speaks here; the remote had opened it before; the feed's peer.
+    // The core's number (0 until it is needed); a feed of ours speaks here; the remote had opened
+    // it before; the feed's peer.
     Object.defineProperty(this, INNER, { value: { number: 0, isAdopted: false, isLate: false, peer: null } })
   }
 
@@ -76,7 +78,8 @@ function send (channel, kind, message) {
   return hand(channel, () => toNative(kind, message || {}))
 }
 
-// False when enough waits to be sent. A message that cannot be is the caller's fault; one on a closed channel goes nowhere.
+// False when enough waits to be sent. A message that cannot be is the caller's fault; one on a
+// closed channel goes nowhere.
 function hand (channel, make) {
   const { stream } = channel
   try {

@@ -1,7 +1,9 @@
 /*
- * Stream events: what the core says about a stream becomes properties, 'events' and calls of its handlers.
+ * Stream events: what the core says about a stream becomes properties, 'events' and calls of its
+ * handlers.
  *
- * Each event is emitted, and the handler of the same meaning is called before, as the options of `replicate` name it.
+ * Each event is emitted, and the handler of the same meaning is called before, as the options of
+ * `replicate` name it.
  * Source: hypercore-protocol@8.0.7 index.js `Channelizer`.
  */
 'use strict'
@@ -36,7 +38,8 @@ on.set(Kind.Handshake, (stream, [, , remotePublicKey, handshakeHash]) => {
   stream.emit('handshake')
 })
 
-// The remote opened a feed that we had not opened here. If we do so now, it has opened it after us, as far as handlers are concerned.
+// The remote opened a feed that we had not opened here. If we do so now, it has opened it after us,
+// as far as handlers are concerned.
 on.set(Kind.DiscoveryKey, (stream, [, , discoveryKey]) => {
   const channel = stream.channel(discoveryKey)
   channel.remoteOpened = true
@@ -70,7 +73,8 @@ on.set(Kind.ChannelMessage, (stream, [, , number, kind, ...values]) => {
   if (channel) deliver(channel.handlers, 'on', kind, values, true)
 })
 
-// `number` is 0 for a channel that was not open here. An adopted one is closed when its peer is removed.
+// `number` is 0 for a channel that was not open here. An adopted one is closed when its peer is
+// removed.
 on.set(Kind.ChannelClosed, (stream, [, , discoveryKey, number]) => {
   const { channels } = stream[INNER]
   const channel = channels.get(discoveryKey.toString('hex'))

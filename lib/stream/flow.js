@@ -19,7 +19,8 @@ const { taken, limits: { SLICE }, turn: { HEAVY } } = require('../core/border')
 const turn = require('../core/turn')
 const { hold, release } = require('../core/alive')
 
-// What we were piped to is closed. If the remote had ended properly, what it sent is still taken in, and what we have to say goes nowhere.
+// What we were piped to is closed. If the remote had ended properly, what it sent is still taken
+// in, and what we have to say goes nowhere.
 function closedAtEnd (stream) {
   if (stream.readableEnded || stream.destroyed) return
   if (stream.writableEnded) stream.resume()
@@ -79,8 +80,8 @@ function feed (stream, chunk, offset, cb) {
   cb(null)
 }
 
-// True when it is time to give way, `chunk` being the last one or the next. Programs that replicate between storages in JavaScript expect
-// to be through in one turn, unless they move a lot.
+// True when it is time to give way, `chunk` being the last one or the next. Programs that replicate
+// between storages in JavaScript expect to be through in one turn, unless they move a lot.
 function isUp ({ isPatient }, chunk) {
   if (isPatient) turn.bePatient()
   const size = chunk === null ? 0 : Math.min(SLICE, chunk.length)

@@ -19,7 +19,8 @@ const { bytes } = require('../kit/codec')
 const KIND = Object.fromEntries(messages.map(({ kind, name }) => [name, kind]))
 const known = new Map(messages.map((message) => [message.kind, message]))
 
-// Hands a message to `target[prefix + its name]`, if there is such a method: `ondata(message)`, `onextension(id, payload)`.
+// Hands a message to `target[prefix + its name]`, if there is such a method: `ondata(message)`,
+// `onextension(id, payload)`.
 function deliver (target, prefix, kind, values, isFilled) {
   if (kind === EXTENSION) return call(target, prefix + 'extension', values)
   const message = known.get(kind)
@@ -40,7 +41,8 @@ function read (fields, values, isFilled) {
   return message
 }
 
-// The core's form of a program's message. Throws when a field that must be there is not, or one that must be bytes is none.
+// The core's form of a program's message. Throws when a field that must be there is not, or one
+// that must be bytes is none.
 function toNative (kind, message) {
   const spec = { kind }
   for (const { name, isRequired, isBytes, isNodes } of known.get(kind).fields) {

@@ -5,9 +5,10 @@
  * bytes from the remote -> _write -> native.streamWrite        (held until 'Drained' when the core has enough)
  * bytes to the remote   <- _read  <- native.streamRead         (64 KiB at most; 'Readable' says when there are more)
  * ```
- * Pipe it to a socket and back, or to another Protocol. A stream that is not live ends by itself when its last channel closed.
- * Whatever the remote does wrong destroys this stream with an error; nobody has to listen for it, since every stream carries a
- * listener that does nothing. Programs of their own speak on channels (`open`); feeds of ours are adopted.
+ * Pipe it to a socket and back, or to another Protocol. A stream that is not live ends by itself
+ * when its last channel closed. Whatever the remote does wrong destroys this stream with an error;
+ * nobody has to listen for it, since every stream carries a listener that does nothing. Programs of
+ * their own speak on channels (`open`); feeds of ours are adopted.
  *
  * Invariant: a feed is on a stream at most once, whoever opened it.
  * Source: hypercore-protocol@8.0.7 index.js; pipes end each other as those of streamx@2.12.4 do.
@@ -36,8 +37,8 @@ const { EVENT, register } = require('../core/targets')
 const SPARE = 64
 
 class Protocol extends Duplex {
-  // `handlers` are the options: live, encrypted, noise, keyPair, timeout, and functions on...: authenticate, handshake,
-  // discoverykey, remoteopen, extensions, channelclose.
+  // `handlers` are the options: live, encrypted, noise, keyPair, timeout, and functions on...:
+  // authenticate, handshake, discoverykey, remoteopen, extensions, channelclose.
   constructor (initiator, handlers = {}) {
     if (typeof initiator !== 'boolean') throw errors.initiator()
     const given = check.noiseKeyPair(handlers.keyPair)
@@ -116,8 +117,9 @@ class Protocol extends Duplex {
     return native.streamChannelCount(this[INNER].handle)
   }
 
-  // Opens the feed with this key. `handlers` are functions on...: open, options, status, have, unhave, want, unwant, request,
-  // cancel, data, extension, close. Gives the channel to speak on; the same one when it is open already.
+  // Opens the feed with this key. `handlers` are functions on...: open, options, status, have,
+  // unhave, want, unwant, request, cancel, data, extension, close. Gives the channel to speak on;
+  // the same one when it is open already.
   open (key, handlers) {
     key = check.given(key)
     const channel = this.channel(native.discoveryKey(key))
@@ -163,7 +165,8 @@ class Protocol extends Duplex {
     more(native.streamCloseChannel(this[INNER].handle, discoveryKey))
   }
 
-  // Called by `replicate`: the peer's channel. The peer, and so its feed, live as long as it. `isNative`: the feed's storage is.
+  // Called by `replicate`: the peer's channel. The peer, and so its feed, live as long as it.
+  // `isNative`: the feed's storage is.
   adopt (peer, isNative) {
     const { key, discoveryKey } = peer.feed
     const channel = this.channel(discoveryKey)
@@ -175,7 +178,8 @@ class Protocol extends Duplex {
     return channel
   }
 
-  // Called by `replicate`: whether a feed may be put on it. If the remote has opened it without proof that it knows the key, it is closed instead.
+  // Called by `replicate`: whether a feed may be put on it. If the remote has opened it without
+  // proof that it knows the key, it is closed instead.
   admits (key) {
     const admits = native.streamAdmits(this[INNER].handle, key)
     if (!admits) more(true)
@@ -271,7 +275,8 @@ class Protocol extends Duplex {
     pump(this)
   }
 
-  // Nothing is lost when both sides have ended, so it is no error then (`stream.pipeline` destroys what it loops through).
+  // Nothing is lost when both sides have ended, so it is no error then (`stream.pipeline` destroys
+  // what it loops through).
   destroy (err, cb) {
     return super.destroy(this.readableEnded && this.writableFinished ? null : err, cb)
   }
@@ -308,7 +313,8 @@ class Protocol extends Duplex {
   }
 }
 
-// The remote may use a channel's number for another feed: then nobody opens the one before any more, and nothing tells of it.
+// The remote may use a channel's number for another feed: then nobody opens the one before any
+// more, and nothing tells of it.
 function forgetLost (stream) {
   const { channels, handle } = stream[INNER]
   for (const [hex, channel] of channels) {

@@ -31,8 +31,8 @@ impl Driver {
         admits
     }
 
-    /// Puts a feed on a stream, as a peer with this number. Nothing happens if it is not open, if it
-    /// is on the stream already, or if the remote has not proved that it knows the key.
+    /// Puts a feed on a stream, as a peer with this number. Nothing happens if it is not open, if
+    /// it is on the stream already, or if the remote has not proved that it knows the key.
     pub fn attach(&mut self, stream: StreamId, feed: FeedId, peer: PeerId, mut options: PeerOptions) {
         let key = self.feeds.get(&feed).and_then(FeedActor::log).and_then(|log| log.key());
         let adopted = key.and_then(|key| self.streams.get_mut(&stream)?.adopt(&key));

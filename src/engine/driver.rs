@@ -7,7 +7,8 @@
 //! What an actor says is carried at once, so that events keep the order in which things happened;
 //! what can be done once for many inputs (settling a feed) waits until the streams are through.
 //!
-//! Invariant: an actor that is not at rest is among those that are ready, stalled, or waiting for a job.
+//! Invariant: an actor that is not at rest is among those that are ready, stalled, or waiting for a
+//! job.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -92,7 +93,8 @@ impl Driver {
         }
     }
 
-    /// Goes on until nothing is left to do, or the turn is over; then JavaScript is asked to come back.
+    /// Goes on until nothing is left to do, or the turn is over; then JavaScript is asked to come
+    /// back.
     pub fn run(&mut self) {
         if !self.run_a_turn() {
             self.queue.push(Event::Again);

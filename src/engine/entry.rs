@@ -4,8 +4,8 @@
 //! enter(change)   -> the driver is changed, runs until it is at rest or the turn is over -> what is left behind
 //! drain()         -> finished jobs are taken in, all events since the last time
 //! ```
-//! The lock is only ever held by the thread that calls: workers hand in what they have done through a
-//! queue of its own.
+//! The lock is only ever held by the thread that calls: workers hand in what they have done through
+//! a queue of its own.
 
 use std::sync::Arc;
 

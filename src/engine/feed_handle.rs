@@ -135,7 +135,8 @@ impl FeedHandle {
         self.len() >= len || self.remote_len() >= len
     }
 
-    /// The block, if it can be had without waiting for anything and nothing is to be told before it.
+    /// The block, if it can be had without waiting for anything and nothing is to be told before
+    /// it.
     fn get_now(&self, index: u64) -> Option<Bytes> {
         let log = self.log().filter(|log| log.io().is_native() && !self.engine.waits())?;
         now(log.get(&log.io().cache_only(), BlockIndex(index)))?.ok().flatten()
@@ -152,8 +153,8 @@ impl FeedHandle {
         self.log().filter(|log| !log.io().is_native())?.next_read(BlockIndex(index))
     }
 
-    /// Nodes were read for a block, as `next_read` said at `seen`. False if the one that it named is
-    /// not among these bytes.
+    /// Nodes were read for a block, as `next_read` said at `seen`. False if the one that it named
+    /// is not among these bytes.
     pub fn remember(&self, node: u64, offset: u64, bytes: &[u8], seen: Version) -> bool {
         self.log().is_some_and(|log| log.remember(NodeIndex(node), offset, bytes, seen).is_ok())
     }
@@ -211,8 +212,8 @@ impl FeedHandle {
         self.look_at_peers(|peers| peers.asked(index)).flatten()
     }
 
-    /// How many requests to a JavaScript storage wait, writes counted one by one, and the bytes of all
-    /// writes.
+    /// How many requests to a JavaScript storage wait, writes counted one by one, and the bytes of
+    /// all writes.
     pub fn waiting_requests(&self) -> (usize, usize) {
         self.mailbox.as_ref().map_or((0, 0), |mailbox| mailbox.waiting())
     }
@@ -230,7 +231,8 @@ impl FeedHandle {
         self.engine.enter_from(Some(self.id), |_| ())
     }
 
-    /// Whether an error of its JavaScript storage only means that a file, or a part of it, is not there.
+    /// Whether an error of its JavaScript storage only means that a file, or a part of it, is not
+    /// there.
     pub fn is_absent(&self, file: File, said: Said<'_>) -> bool {
         self.mailbox.as_ref().is_some_and(|mailbox| mailbox.absence().is_absent(file, said))
     }

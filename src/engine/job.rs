@@ -73,7 +73,8 @@ pub enum Task {
     },
     /// Give up what turned out rotten; then fail these operations, that found it.
     Repair(Vec<(OpId, Failure)>),
-    /// Give up what an audit found; then answer it with the number of valid blocks, and what was given up.
+    /// Give up what an audit found; then answer it with the number of valid blocks, and what was
+    /// given up.
     GiveUp(OpId, u64),
     /// Make the log shorter; it was `old` blocks long.
     Truncate {

@@ -1,5 +1,5 @@
-//! Engine: the hands. Runs each step of feeds and streams where it is cheapest, and tells JavaScript
-//! what happened.
+//! Engine: the hands. Runs each step of feeds and streams where it is cheapest, and tells
+//! JavaScript what happened.
 //!
 //! ```text
 //! door -- calls, chunks -->  driver -->  feed, stream      actors; they never see one another
@@ -8,9 +8,9 @@
 //!   |                          |
 //!   '---- queue of events <----+---- executor              jobs: here, a worker, JavaScript's storage
 //! ```
-//! A call from the door changes an actor, lets everything come to rest, and returns; what happened is
-//! in the queue. Work that may take long goes to a worker; its end wakes the door, which drains. Here
-//! are the only clock, the only dice and the only threads.
+//! A call from the door changes an actor, lets everything come to rest, and returns; what happened
+//! is in the queue. Work that may take long goes to a worker; its end wakes the door, which drains.
+//! Here are the only clock, the only dice and the only threads.
 //!
 //! Invariant: events leave in the order in which things happened; JavaScript never sees a half-done
 //! step.

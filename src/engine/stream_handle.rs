@@ -48,8 +48,8 @@ impl StreamHandle {
         chunk
     }
 
-    /// Whether a feed may be put on the stream: not if the remote has opened it without proof that it
-    /// knows the key. Then its channel is closed, and events wait.
+    /// Whether a feed may be put on the stream: not if the remote has opened it without proof that
+    /// it knows the key. Then its channel is closed, and events wait.
     pub fn admits(&self, key: &[u8; 32]) -> bool {
         let mut admits = false;
         self.engine.enter(|driver| admits = driver.admits(self.id, key));

@@ -20,9 +20,9 @@ use crate::store::{File, Io, StoreError};
 const FEW_BYTES: u64 = 4 * 1024 * 1024;
 
 impl Feed {
-    /// Forgets the blocks `start..end`; gives the runs of them that were held, as start and one past
-    /// the end. With `keep_bytes` the bytes stay. `WouldBlock`, and nothing has changed, if `io` must
-    /// not wait and this is much.
+    /// Forgets the blocks `start..end`; gives the runs of them that were held, as start and one
+    /// past the end. With `keep_bytes` the bytes stay. `WouldBlock`, and nothing has changed, if
+    /// `io` must not wait and this is much.
     pub async fn clear(&self, io: &Io, start: u64, end: u64, keep_bytes: bool) -> Result<Vec<(u64, u64)>, FeedError> {
         self.check_haste(io, start, end)?;
         let range = self.byte_range(io, start, end).await?;

@@ -75,8 +75,8 @@ impl Feed {
         if state.is_replaced_since(seen) {
             return Err(FeedError::Changed);
         }
-        // What was not held when the read began may have been written since: then only the node that
-        // was asked for is not of before.
+        // What was not held when the read began may have been written since: then only the node
+        // that was asked for is not of before.
         let is_same = state.version == seen;
         let mut found = Err(FeedError::NodeMissing(index.0));
         for (record, at) in bytes.chunks_exact(layout::NODE_LEN).zip(layout::node_at(offset).0..) {
@@ -124,8 +124,8 @@ impl Feed {
 
 impl State {
     /// The read for a node and some around it: offset and length in bytes. It begins and ends with
-    /// nodes that are held: what lies where another is still to come may be of a longer log that was
-    /// there before, or past the end of the file.
+    /// nodes that are held: what lies where another is still to come may be of a longer log that
+    /// was there before, or past the end of the file.
     pub(super) fn read_of(&mut self, index: NodeIndex) -> Result<(u64, usize), FeedError> {
         if !self.bitfield.has_node(index) {
             return Err(FeedError::NodeMissing(index.0));

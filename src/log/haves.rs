@@ -5,11 +5,13 @@
 //! full       0..3 ------------>               5..6                a run of full pages, however long: one entry
 //! some                            bitmap                          4 KiB
 //! ```
-//! The remote decides what is in here, so that all of it has a cap: 2,048 bitmaps and 16,384 runs. Beyond that the
-//! pages farthest right are forgotten: the remote is then asked for less, never for what it does not have. A range
-//! costs the same however long it is. Bytes that are no bitfield are the remote's fault, and change nothing.
+//! The remote decides what is in here, so that all of it has a cap: 2,048 bitmaps and 16,384 runs.
+//! Beyond that the pages farthest right are forgotten: the remote is then asked for less, never for
+//! what it does not have. A range costs the same however long it is. Bytes that are no bitfield are
+//! the remote's fault, and change nothing.
 //!
-//! Invariant: a page is absent, in one run, or a bitmap with at least one bit of either kind; runs neither touch nor overlap.
+//! Invariant: a page is absent, in one run, or a bitmap with at least one bit of either kind; runs
+//! neither touch nor overlap.
 //! Source: hypercore@9.12.0 lib/replicate.js `onhave`, `onunhave`, `remoteAndNotLocal`.
 
 use std::collections::BTreeMap;
@@ -69,7 +71,8 @@ impl Haves {
         self.set_range(start, end, false);
     }
 
-    /// Replaces what was known from `start` on, a multiple of 8, by an encoded bitfield; gives its length in bits.
+    /// Replaces what was known from `start` on, a multiple of 8, by an encoded bitfield; gives its
+    /// length in bits.
     pub fn insert_bitfield(&mut self, start: u64, encoded: &[u8]) -> Result<u64, HavesError> {
         if !start.is_multiple_of(8) {
             return Err(HavesError::Unaligned);

@@ -26,13 +26,15 @@ pub fn feed_roots(feed: &FeedRef, op: f64, length: f64) -> bool {
     feed.call(op_id(op), Verb::About(About::Roots(number(length))))
 }
 
-/// The first signature that covers a block: `Done` with the last block that it covers, and the signature.
+/// The first signature that covers a block: `Done` with the last block that it covers, and the
+/// signature.
 #[napi(catch_unwind)]
 pub fn feed_signature(feed: &FeedRef, op: f64, index: f64) -> bool {
     feed.call(op_id(op), Verb::About(About::Signature(number(index))))
 }
 
-/// Whether a signature over the log up to and with a block is the writer's: `Done` with the verdict.
+/// Whether a signature over the log up to and with a block is the writer's: `Done` with the
+/// verdict.
 #[napi(catch_unwind)]
 pub fn feed_verify(feed: &FeedRef, op: f64, index: f64, signature: &[u8]) -> Result<bool> {
     Ok(feed.call(op_id(op), Verb::About(About::Signed(number(index), array(signature)?))))
@@ -94,8 +96,8 @@ pub fn feed_seek_available(feed: &FeedRef, op: f64) -> bool {
     feed.is_seek_available(op_id(op))
 }
 
-/// The owner's answer to a `Hook` event, as [`answer`] lists them: done with a signature, a verdict or nothing; failed with the
-/// number of a kept error.
+/// The owner's answer to a `Hook` event, as [`answer`] lists them: done with a signature, a verdict
+/// or nothing; failed with the number of a kept error.
 #[napi(catch_unwind)]
 pub fn feed_hook_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<Buffer, Either<bool, f64>>>) -> bool {
     let reply = match (status, value) {

@@ -3,11 +3,12 @@
 //! ```text
 //! native.border() -> { events: { Done: 0, .. }, storage: { READ: 0, .. }, .., limits: { .. }, messages: [ .. ] }
 //! ```
-//! JavaScript reads all of it here (`lib/core/border.js`), the other files of this room use the constants. So no number stands as a
-//! literal on both sides. What only JavaScript goes by (its turns, its clocks) stands here as well, beside what the engine goes by.
+//! JavaScript reads all of it here (`lib/core/border.js`), the other files of this room use the
+//! constants. So no number stands as a literal on both sides. What only JavaScript goes by (its
+//! turns, its clocks) stands here as well, beside what the engine goes by.
 //!
-//! A new field of a message touches `wire::Message`, its values on the way to JavaScript (`engine`), its [`MessageSpec`] on the
-//! way back, and [`MESSAGES`].
+//! A new field of a message touches `wire::Message`, its values on the way to JavaScript
+//! (`engine`), its [`MessageSpec`] on the way back, and [`MESSAGES`].
 //!
 //! [`MessageSpec`]: super::message::MessageSpec
 //!
@@ -39,8 +40,8 @@ numbers! {
 }
 
 numbers! {
-    /// What it answers: bytes, a length or nothing; there is no such file, or it ends before; the number of a kept error; this file
-    /// cannot do that.
+    /// What it answers: bytes, a length or nothing; there is no such file, or it ends before; the
+    /// number of a kept error; this file cannot do that.
     answer: u32 { DONE = 0, ABSENT = 1, FAILED = 2, UNABLE = 3, }
 }
 
@@ -50,8 +51,9 @@ numbers! {
 }
 
 numbers! {
-    /// What a call leaves behind: events; something for the feed's storage to do; an append's answer on the page, and nothing else.
-    /// From BRINGS on, that many eighths of the bytes of requests that are on the page.
+    /// What a call leaves behind: events; something for the feed's storage to do; an append's
+    /// answer on the page, and nothing else. From BRINGS on, that many eighths of the bytes of
+    /// requests that are on the page.
     rest: u32 { EVENTS = 1, ASKS = 2, ANSWERS = 4, BRINGS = 8, }
 }
 
@@ -61,18 +63,20 @@ numbers! {
 }
 
 numbers! {
-    /// What an update is answered at once: it waits; it is that long; the writer knows of nothing newer; no peer is expected to.
+    /// What an update is answered at once: it waits; it is that long; the writer knows of nothing
+    /// newer; no peer is expected to.
     verdict: u32 { WAIT = 0, REACHED = 1, NOTHING_NEW = 2, EXPECTED = 3, }
 }
 
 numbers! {
-    /// How an update is asked for: give up if no peer can help; ask peers though the log is the writer's.
+    /// How an update is asked for: give up if no peer can help; ask peers though the log is the
+    /// writer's.
     update: u64 { IF_AVAILABLE = 1, FORCE = 2, }
 }
 
 numbers! {
-    /// How a block in a JavaScript storage is read on: in the plain way; this is the block, then; nodes, and there is more to
-    /// read; what was read is the block.
+    /// How a block in a JavaScript storage is read on: in the plain way; this is the block, then;
+    /// nodes, and there is more to read; what was read is the block.
     step: u32 { PLAINLY = 0, BLOCK = 1, NODES = 2, DONE = 3, }
 }
 
@@ -100,14 +104,16 @@ numbers! {
 }
 
 numbers! {
-    /// When the event loop turns: TURN and PATIENCE are milliseconds; the clock is looked at every EVERY steps; a step may hash or
-    /// copy STEP bytes. Who is patient goes on for ENDLESS steps at least, and pieces of more than HEAVY bytes have no patience.
+    /// When the event loop turns: TURN and PATIENCE are milliseconds; the clock is looked at every
+    /// EVERY steps; a step may hash or copy STEP bytes. Who is patient goes on for ENDLESS steps at
+    /// least, and pieces of more than HEAVY bytes have no patience.
     turn: u32 { TURN = 2, EVERY = 16, PATIENCE = 40, ENDLESS = 1536, STEP = 4096, HEAVY = 16384, }
 }
 
 numbers! {
-    /// Bytes of a block; bytes handed to a stream, or out of it, at a time; requests in flight that stand for "as many as the line
-    /// takes"; blocks that a read stream asks for ahead; milliseconds of silence.
+    /// Bytes of a block; bytes handed to a stream, or out of it, at a time; requests in flight that
+    /// stand for "as many as the line takes"; blocks that a read stream asks for ahead;
+    /// milliseconds of silence.
     limits: usize { BLOCK = crate::feed::MAX_BLOCK_SIZE, SLICE = 65536, REQUESTS = 16, AHEAD = 16, TIMEOUT = 20000, }
 }
 

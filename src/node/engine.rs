@@ -14,7 +14,8 @@ use crate::math::crypto::{self, KeyPair};
 use crate::store::memory::Memory;
 use crate::wire::NoiseKeyPair;
 
-/// Makes the engine of an environment. `wake` is called when something happened on a worker; it keeps nothing alive.
+/// Makes the engine of an environment. `wake` is called when something happened on a worker; it
+/// keeps nothing alive.
 #[napi(catch_unwind)]
 pub fn engine_new(wake: Function<(), ()>) -> Result<EngineRef> {
     let wake = wake.build_threadsafe_function().weak::<true>().callee_handled::<false>().build()?;

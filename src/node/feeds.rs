@@ -268,8 +268,9 @@ pub fn feed_stats(feed: &FeedRef) -> Vec<f64> {
     feed.totals().iter().map(|total| *total as f64).collect()
 }
 
-/// What is known of a peer, or null: remote opened, remote length, remote downloading, remote uploading, remote acks,
-/// requests in flight, then blocks and bytes received, blocks and bytes sent.
+/// What is known of a peer, or null: remote opened, remote length, remote downloading, remote
+/// uploading, remote acks, requests in flight, then blocks and bytes received, blocks and bytes
+/// sent.
 #[napi(catch_unwind)]
 pub fn peer_info(feed: &FeedRef, peer: f64) -> Option<Vec<f64>> {
     Some(numbers_of(feed.peer_info(peer_id(peer))?).map(|value| value as f64).to_vec())

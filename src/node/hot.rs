@@ -5,8 +5,8 @@
 //! feedUpdateVerdict(feed, min length, expected length, bits) -> verdict
 //! feedReadStep(feed, index, place, data | undefined) -> step      place: Float64Array of what border::place lists
 //! ```
-//! Scopes and conversions of a generated binding cost 100 to 250 ns a call; a cached read takes 1,000. What is not called as
-//! written above answers undefined.
+//! Scopes and conversions of a generated binding cost 100 to 250 ns a call; a cached read takes
+//! 1,000. What is not called as written above answers undefined.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -47,7 +47,8 @@ unsafe extern "C" fn feed_has(env: sys::napi_env, info: sys::napi_callback_info)
     })
 }
 
-/// What an update is answered at once, as [`verdict`] lists it. Lengths are Infinity for none; the bits are [`update`]'s.
+/// What an update is answered at once, as [`verdict`] lists it. Lengths are Infinity for none; the
+/// bits are [`update`]'s.
 unsafe extern "C" fn feed_update_verdict(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     answer(env, info, |call| {
         let bits = call.number(3)?;
@@ -66,8 +67,8 @@ unsafe extern "C" fn feed_update_verdict(env: sys::napi_env, info: sys::napi_cal
     })
 }
 
-/// Reads a block that is in a JavaScript storage on. `place` says what was read, and gets what to read next; `data` is what was
-/// read, or undefined at the beginning. Gives a [`step`].
+/// Reads a block that is in a JavaScript storage on. `place` says what was read, and gets what to
+/// read next; `data` is what was read, or undefined at the beginning. Gives a [`step`].
 unsafe extern "C" fn feed_read_step(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     answer(env, info, |call| {
         let (feed, index) = (call.feed()?, call.number(1)?);
@@ -122,7 +123,8 @@ impl Call {
     fn new(env: sys::napi_env, info: sys::napi_callback_info) -> Option<Self> {
         let mut arguments = [null_mut(); 4];
         let mut count = arguments.len();
-        // SAFETY: both are of the call that is under way; there is room for as many arguments as `count` says.
+        // SAFETY: both are of the call that is under way; there is room for as many arguments as
+        // `count` says.
         let status =
             unsafe { sys::napi_get_cb_info(env, info, &mut count, arguments.as_mut_ptr(), null_mut(), null_mut()) };
         (status == Status::napi_ok).then_some(Self { env, arguments })
@@ -146,7 +148,8 @@ impl Call {
         let status = unsafe { sys::napi_get_buffer_info(self.env, *self.arguments.get(place)?, &mut data, &mut len) };
         match (status, len) {
             (Status::napi_ok, 0) => Some(&[]),
-            // SAFETY: the memory is the argument's, which lives as long as the call; JavaScript does not run meanwhile.
+            // SAFETY: the memory is the argument's, which lives as long as the call; JavaScript
+            // does not run meanwhile.
             (Status::napi_ok, _) => Some(unsafe { slice::from_raw_parts(data.cast(), len) }),
             _ => None,
         }
@@ -165,7 +168,8 @@ impl Call {
     }
 
     fn numbers(&self, argument: usize) -> Option<Place> {
-        // SAFETY: the memory is the argument's, aligned and long enough; JavaScript does not run meanwhile.
+        // SAFETY: the memory is the argument's, aligned and long enough; JavaScript does not run
+        // meanwhile.
         self.room(argument).map(|room| unsafe { *room })
     }
 

@@ -1,6 +1,7 @@
 //! Kinds: the numbers of events, and what each has with it.
 //!
-//! JavaScript knows them by name (`border`); [`event`](super::event) says how events of the engine become these.
+//! JavaScript knows them by name (`border`); [`event`](super::event) says how events of the engine
+//! become these.
 
 /// Declares the kinds once: the enum, and their names in the order of their numbers.
 macro_rules! kinds {

@@ -4,7 +4,8 @@
 //! plain functions over opaque handles: engine, feed, stream, memory
 //! every answer is an event in the engine's queue: [kind, values...]
 //! ```
-//! Arguments were checked in JavaScript; what is wrong all the same becomes an error or nothing, never a panic.
+//! Arguments were checked in JavaScript; what is wrong all the same becomes an error or nothing,
+//! never a panic.
 
 // Numbers cross this border as f64 and were checked to be whole and safe.
 #![allow(clippy::as_conversions)]

@@ -3,7 +3,8 @@
 //! ```text
 //! event Io, or a call's rest -> feedTakeIo -> the storage -> feedIoDone, feedIoWritten: rest -> ...
 //! ```
-//! Numbers and bytes go into memory of the caller's: an array made here for each request would cost more than the request.
+//! Numbers and bytes go into memory of the caller's: an array made here for each request would cost
+//! more than the request.
 
 use bytes::Bytes;
 use napi::bindgen_prelude::{Either, Uint8ArraySlice};
@@ -20,21 +21,25 @@ use crate::store::{File, StoreError, Write};
 /// How many bytes an append's answer takes.
 const APPENDED: usize = 5 * size_of::<f64>();
 
-/// Takes the waiting requests. `page` gets, from `offset` on, their count, writes counted one by one; five numbers for each: id,
-/// operation, file, offset, bytes to read, write or clear; then the bytes of all writes, one after the other. Numbers are f64.
-/// Writes that are answered together have one id and are neighbours. Gives how many bytes that are; if they do not fit nothing
-/// is taken, and it is below 0.
+/// Takes the waiting requests. `page` gets, from `offset` on, their count, writes counted one by
+/// one; five numbers for each: id, operation, file, offset, bytes to read, write or clear; then the
+/// bytes of all writes, one after the other. Numbers are f64. Writes that are answered together
+/// have one id and are neighbours. Gives how many bytes that are; if they do not fit nothing is
+/// taken, and it is below 0.
 #[napi(catch_unwind)]
 pub fn feed_take_io(feed: &FeedRef, mut page: Uint8ArraySlice, offset: f64) -> f64 {
-    // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during the call.
+    // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during
+    // the call.
     take(feed, unsafe { page.as_mut() }, offset)
 }
 
-/// What a call has left behind, as [`rest`] lists it. Where `page` has room for it, from `offset` on, an append's answer is there
-/// as five numbers, or the storage's requests are, as [`feed_take_io`] puts them.
+/// What a call has left behind, as [`rest`] lists it. Where `page` has room for it, from `offset`
+/// on, an append's answer is there as five numbers, or the storage's requests are, as
+/// [`feed_take_io`] puts them.
 pub fn rest_on(feed: &FeedHandle, rest: Rest, page: Option<Uint8ArraySlice>, offset: f64) -> f64 {
     let Some(mut page) = page else { return f64::from(flags(rest.events, rest.requests)) };
-    // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during the call.
+    // SAFETY: the caller keeps what is behind `offset` for us, and nobody else looks at it during
+    // the call.
     let room = unsafe { page.as_mut() };
     let taken = if rest.requests { take(feed, room, offset) } else { 0.0 };
     match rest.events {
@@ -63,7 +68,8 @@ fn put_numbers(room: &mut [u8], numbers: impl IntoIterator<Item = u64>) {
     }
 }
 
-/// A JavaScript storage has done the writes of request `id`. Gives what is left behind, as [`rest_on`] says.
+/// A JavaScript storage has done the writes of request `id`. Gives what is left behind, as
+/// [`rest_on`] says.
 #[napi(catch_unwind)]
 pub fn feed_io_written(feed: &FeedRef, id: f64, page: Option<Uint8ArraySlice>, offset: f64) -> f64 {
     rest_on(feed, feed.answer(number(id), Ok(Answer::Done)), page, offset)
@@ -114,8 +120,8 @@ fn parts(request: &Request) -> impl Iterator<Item = &Bytes> {
     writes_of(&request.op).iter().flat_map(|write| &write.data)
 }
 
-/// Whether an error of a file's storage only means that it, or a part of it, is not there. `code` is null
-/// if the error has none.
+/// Whether an error of a file's storage only means that it, or a part of it, is not there. `code`
+/// is null if the error has none.
 #[napi(catch_unwind)]
 pub fn feed_io_absent(
     feed: &FeedRef,
@@ -129,8 +135,8 @@ pub fn feed_io_absent(
     File::ALL.get(file as usize).is_some_and(|file| feed.is_absent(*file, said))
 }
 
-/// A JavaScript storage's answer, as [`answer`] lists them; `value` is what was read, a length, or the number of a kept error.
-/// Gives what is left behind, as [`rest_on`] says.
+/// A JavaScript storage's answer, as [`answer`] lists them; `value` is what was read, a length, or
+/// the number of a kept error. Gives what is left behind, as [`rest_on`] says.
 #[napi(catch_unwind)]
 pub fn feed_io_done(feed: &FeedRef, id: f64, status: u32, value: Option<Either<&[u8], f64>>) -> f64 {
     let result = match (status, value) {

@@ -109,7 +109,8 @@ pub fn attach_options(peer: f64, spec: &AttachSpec) -> Result<AttachOptions> {
         downloading: spec.download,
         uploading: spec.upload,
         timeout: milliseconds(spec.timeout.unwrap_or(0.0)),
-        // v9's fixed number of requests in flight: who leaves it alone gets a window that follows the line.
+        // v9's fixed number of requests in flight: who leaves it alone gets a window that follows
+        // the line.
         max_requests: (spec.max_requests as usize != limits::REQUESTS).then_some(spec.max_requests as usize),
         seed: u64::from_le_bytes(seed),
     };

@@ -4,11 +4,11 @@
 //! ask (block, or its hash)  ->  holder: whose answer is awaited, or being stored     askers: all who were asked
 //! taken blocks                  3..19   24..25        asked for or come, so that a search jumps over them
 //! ```
-//! A peer that is late is no holder any more, so that another can be asked, but stays an asker: its answer is welcome,
-//! and it is told when nobody needs the block.
+//! A peer that is late is no holder any more, so that another can be asked, but stays an asker: its
+//! answer is welcome, and it is told when nobody needs the block.
 //!
-//! Invariant: an entry has a holder or an asker. A block that is taken has a holder, or is held; far out, and in many
-//! pieces, taken blocks may be forgotten.
+//! Invariant: an entry has a holder or an asker. A block that is taken has a holder, or is held;
+//! far out, and in many pieces, taken blocks may be forgotten.
 
 use rustc_hash::FxHashMap;
 

@@ -6,9 +6,10 @@
 //!     status(downloading: no)                ->  nothing left to upload: status(no, no), close
 //! close                                      <-
 //! ```
-//! A reader has everything when its log is as long as any peer's and without holes; or when all that was told was
-//! looked through, and no answer is awaited: what all peers lack, such as blocks that the writer has cleared, will not
-//! come. Wants without an answer, and peers that have told nothing yet, hold it up.
+//! A reader has everything when its log is as long as any peer's and without holes; or when all
+//! that was told was looked through, and no answer is awaited: what all peers lack, such as blocks
+//! that the writer has cleared, will not come. Wants without an answer, and peers that have told
+//! nothing yet, hold it up.
 //!
 //! Invariant: a phase goes forward only, and `Done` is said once.
 //! Source: hypercore@9.12.0 lib/replicate.js `end`, `_autoEnd`, `_updateEnd`, `_downloadRange`.

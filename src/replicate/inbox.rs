@@ -5,7 +5,8 @@
 //! status        -> the remote's side  -> dirty, end     data            -> requests -> Store
 //! want          -> have, at once                        extension, options -> the engine
 //! ```
-//! What does not belong to anything that was asked is dropped; what cannot be is the remote's fault.
+//! What does not belong to anything that was asked is dropped; what cannot be is the remote's
+//! fault.
 //!
 //! Invariant: a message costs the same however many other peers, waits and downloads there are.
 //! Source: hypercore@9.12.0 lib/replicate.js.
@@ -84,7 +85,8 @@ impl Replicator {
         self.mark(id);
     }
 
-    /// A block that nobody asked for. The remote is told that we still lack it, so that it does not count on us.
+    /// A block that nobody asked for. The remote is told that we still lack it, so that it does not
+    /// count on us.
     fn on_push(&mut self, local: Local<'_>, answer: Answer) {
         if answer.value.is_none() || local.bitfield.get(answer.index) {
             return;
@@ -96,7 +98,8 @@ impl Replicator {
         }
     }
 
-    /// Only answers to our own requests are looked at; the rest cannot hurt and is dropped, or kept if it was invited.
+    /// Only answers to our own requests are looked at; the rest cannot hurt and is dropped, or kept
+    /// if it was invited.
     fn on_data(&mut self, local: Local<'_>, answer: Answer) {
         let (id, ask) = (answer.peer, Ask { index: answer.index, hash: answer.value.is_none() });
         let Some(peer) = self.peers.get_mut(&id) else { return };
@@ -106,7 +109,8 @@ impl Replicator {
         }
         self.mark(id);
         if taken != ask {
-            // A seek's answer: it waits for this block now, which may be asked of others all the same.
+            // A seek's answer: it waits for this block now, which may be asked of others all the
+            // same.
             self.waits.seeks.rename(taken, ask);
             self.give_up(id, taken);
         } else {

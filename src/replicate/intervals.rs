@@ -5,9 +5,11 @@
 //! level 1   0 ------- 4 ------- 8         so that it holds the middle of that: of those in one bucket
 //! level 0   0 - 2 - 4 - 6 - 8             a search to the left sorts by start, one to the right by end
 //! ```
-//! An interval tree over fixed middles: a search looks at one bucket a level, at most 65, and at what it finds.
+//! An interval tree over fixed middles: a search looks at one bucket a level, at most 65, and at
+//! what it finds.
 //!
-//! Invariant: a bucket is not empty, and all its intervals hold its middle (at level 0: are that one block).
+//! Invariant: a bucket is not empty, and all its intervals hold its middle (at level 0: are that
+//! one block).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,8 +4,9 @@
 //! list 3   9 2 5 0         left: 2       by place   0: list 3, missing    2: list 3, held    5: list 3, list 4 ...
 //! list 4   5 7             left: 2
 //! ```
-//! A block that arrives finds its lists by its place, in whatever order it comes; what a list lacks is offered to all
-//! peers in the list's order (see `offers`). A block that the program clears has been downloaded all the same.
+//! A block that arrives finds its lists by its place, in whatever order it comes; what a list lacks
+//! is offered to all peers in the list's order (see `offers`). A block that the program clears has
+//! been downloaded all the same.
 //!
 //! Invariant: `left` is the number of a list's places that are missing.
 

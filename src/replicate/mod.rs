@@ -8,13 +8,15 @@
 //! waits        gets, updates, seeks, spans, lists    waiting                 what the owner asks for
 //! asks, offers, index, intervals                     who was asked, what is open to anybody, who can be concerned
 //! ```
-//! Knows which peer has what, who was asked for what, and who waits for it. It reads the log through [`Local`], does no
-//! I/O, and decides on new requests in one place only, [`Replicator::settle`], which the engine calls once a round.
-//! Time comes in as milliseconds, dice as seeds.
+//! Knows which peer has what, who was asked for what, and who waits for it. It reads the log
+//! through [`Local`], does no I/O, and decides on new requests in one place only,
+//! [`Replicator::settle`], which the engine calls once a round. Time comes in as milliseconds, dice
+//! as seeds.
 //!
-//! Invariant: a block is asked of one peer at a time, unless that peer keeps it waiting for [`LATE_AFTER`]. What one
-//! peer, wait or download costs does not depend on how many others there are.
-//! What a peer sends can be useless but not harmful: haves are capped, answers to nothing are dropped.
+//! Invariant: a block is asked of one peer at a time, unless that peer keeps it waiting for
+//! [`LATE_AFTER`]. What one peer, wait or download costs does not depend on how many others there
+//! are. What a peer sends can be useless but not harmful: haves are capped, answers to nothing are
+//! dropped.
 //! Source: hypercore@9.12.0 lib/replicate.js.
 
 mod asks;

@@ -4,8 +4,8 @@
 //! by order   0: block 7   2: block 3   3: hash of 9   ...      a peer's glance: all before 2 was seen, and passed over
 //! by place   3, 7, 9'                                          what it told since: blocks 5..8 are fresh, look there again
 //! ```
-//! A peer looks once at every offer; one that it passed over, since it lacks the block, is looked at again only if it
-//! tells that it has it. So a message costs what is new in it, not what waits.
+//! A peer looks once at every offer; one that it passed over, since it lacks the block, is looked
+//! at again only if it tells that it has it. So a message costs what is new in it, not what waits.
 //!
 //! Invariant: both maps tell of the same asks. An order is used once.
 
@@ -77,7 +77,8 @@ impl Offers {
         }
     }
 
-    /// Offers an ask to all, also to those who have passed it over: somebody who was asked for it has failed.
+    /// Offers an ask to all, also to those who have passed it over: somebody who was asked for it
+    /// has failed.
     pub fn renew(&mut self, ask: Ask) {
         self.remove(ask);
         self.insert(ask);
@@ -97,7 +98,8 @@ impl Offers {
         }
     }
 
-    /// The first offer that a peer has, in what is fresh, then in what it has not seen, and that `judge` takes.
+    /// The first offer that a peer has, in what is fresh, then in what it has not seen, and that
+    /// `judge` takes.
     pub fn pick(
         &mut self,
         glance: &mut Glance,

@@ -4,7 +4,8 @@
 //! add_peer -> open_peer -> receive, set_status, stored, ... -> remove_peer        each marks what it can concern
 //!                                  settle: new requests for those that are marked (see `settle`)
 //! ```
-//! Invariant: after each call a peer is filed as what it is (see `index`), and marked dirty if it may be given something.
+//! Invariant: after each call a peer is filed as what it is (see `index`), and marked dirty if it
+//! may be given something.
 //! Source: hypercore@9.12.0 lib/replicate.js `Peer`.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,8 +30,6 @@ pub struct Replicator {
     pub(super) is_sparse: bool,
     pub(super) allow_push: bool,
     pub(super) is_cautious: bool,
-    /// As far as it is known: 0 at first, and after the log was cut.
-    pub(super) byte_len: u64,
     extensions: Vec<String>,
 }
 
@@ -49,8 +48,8 @@ pub(super) struct Settled {
 }
 
 impl Replicator {
-    /// No peers yet; a sparse one downloads only what is asked for, any other everything. With `allow_push` valid blocks
-    /// are kept that nobody asked for.
+    /// No peers yet; a sparse one downloads only what is asked for, any other everything. With
+    /// `allow_push` valid blocks are kept that nobody asked for.
     pub fn new(sparse: bool, allow_push: bool) -> Self {
         let mut replicator = Self { is_sparse: sparse, allow_push, ..Self::default() };
         if !sparse {
@@ -103,8 +102,8 @@ impl Replicator {
         self.peers.values().any(|peer| peer.has(block))
     }
 
-    /// A channel was opened on our side. The new peer may bring back what the program has cleared, as in stock, where
-    /// only a peer that was there before does not.
+    /// A channel was opened on our side. The new peer may bring back what the program has cleared,
+    /// as in stock, where only a peer that was there before does not.
     pub fn add_peer(&mut self, id: PeerId, options: PeerOptions) {
         if !self.is_sparse && !options.live {
             self.download_everything();

@@ -4,12 +4,14 @@
 //! in flight   | late | late | late |  new  |  new  | ...  <- the next       in the order in which they were sent
 //!               <--- late: another peer may be asked too    window: how many may be in flight
 //! ```
-//! A peer that says that it has lost what it was asked for is asked again when it says that it has it, but not for
-//! ever: at the third time not before the next pardon, and one that has lost 4,096 different ones is asked for nothing until then.
+//! A peer that says that it has lost what it was asked for is asked again when it says that it has
+//! it, but not for ever: at the third time not before the next pardon, and one that has lost 4,096
+//! different ones is asked for nothing until then.
 //!
-//! Invariant: what is in flight was asked; the late ones are the first. All of it is bounded by the window and by the
-//! refusals, whatever the remote says.
-//! Source: hypercore@9.12.0 lib/replicate.js `_request`, `_clear`; the window and the refusals are ours.
+//! Invariant: what is in flight was asked; the late ones are the first. All of it is bounded by the
+//! window and by the refusals, whatever the remote says.
+//! Source: hypercore@9.12.0 lib/replicate.js `_request`, `_clear`; the window and the refusals are
+//! ours.
 
 use std::collections::VecDeque;
 
@@ -45,7 +47,8 @@ pub(super) struct Requests {
     /// How often it said that it had lost what it was just asked for, since the last pardon.
     refusals: FxHashMap<Ask, u32>,
     pardon_at: u64,
-    /// Since when, in milliseconds, requests wait and no answer comes. None when the next look at the clock is to say.
+    /// Since when, in milliseconds, requests wait and no answer comes. None when the next look at
+    /// the clock is to say.
     silent_since: Option<u64>,
     window: usize,
     is_fixed: bool,
@@ -78,7 +81,8 @@ impl Requests {
         self.asked.is_empty()
     }
 
-    /// True if another request may be sent. `urgent` ones, that somebody waits for, may go 16 beyond the window.
+    /// True if another request may be sent. `urgent` ones, that somebody waits for, may go 16
+    /// beyond the window.
     pub fn has_room(&self, urgent: bool) -> bool {
         let window = self.window + if urgent { FIRST_WINDOW } else { 0 };
         self.inflight.len() < window && self.refusals.len() < MAX_REFUSED
@@ -133,8 +137,8 @@ impl Requests {
         Some(taken.ask)
     }
 
-    /// The remote has lost `start..end`: takes back what it was asked for in there. What it loses again and again it is
-    /// not asked for until the next pardon.
+    /// The remote has lost `start..end`: takes back what it was asked for in there. What it loses
+    /// again and again it is not asked for until the next pardon.
     pub fn refuse(&mut self, start: u64, end: u64) -> Vec<Ask> {
         let mut lost = Vec::new();
         let mut at = 0;
@@ -154,7 +158,8 @@ impl Requests {
         lost
     }
 
-    /// Takes back a request; an answer that comes all the same was not asked for. False if it was not made.
+    /// Takes back a request; an answer that comes all the same was not asked for. False if it was
+    /// not made.
     pub fn take_back(&mut self, ask: Ask) -> bool {
         let place = self.inflight.iter().position(|inflight| inflight.ask == ask);
         place.and_then(|place| self.remove(place)).is_some()
@@ -202,7 +207,8 @@ impl Requests {
         lost
     }
 
-    /// True if requests have been waiting, and nothing came, for `timeout` milliseconds. It is said once each time.
+    /// True if requests have been waiting, and nothing came, for `timeout` milliseconds. It is said
+    /// once each time.
     pub fn is_too_silent(&mut self, now: u64, timeout: Option<u64>) -> bool {
         self.note_time(now);
         let (Some(since), Some(timeout)) = (self.silent_since, timeout) else { return false };
@@ -228,7 +234,8 @@ impl Requests {
         self.block_size = (self.block_size * 7 + size) / 8;
     }
 
-    /// The link kept all requests busy: allow one more for each answer, which doubles the window every round trip.
+    /// The link kept all requests busy: allow one more for each answer, which doubles the window
+    /// every round trip.
     fn widen(&mut self) {
         let fits = (self.window + 1).saturating_mul(self.block_size) <= MAX_WINDOW_BYTES;
         if !self.is_fixed && self.window < MAX_WINDOW && fits {

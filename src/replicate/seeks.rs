@@ -3,8 +3,9 @@
 //! ```text
 //! byte 70 is in start..end  --request with bytes-->  more of the tree  ->  look again: found, or in less of it
 //! ```
-//! A seek asks one peer at a time. It looks again when it was answered, when a node came inside its range, and, if its
-//! byte was beyond the log, when the log has grown so far. Like offers, open seeks are looked at once by each peer.
+//! A seek asks one peer at a time. It looks again when it was answered, when a node came inside its
+//! range, and, if its byte was beyond the log, when the log has grown so far. Like offers, open
+//! seeks are looked at once by each peer.
 //!
 //! Invariant: a seek is open, or asked for something.
 //! Source: hypercore@9.12.0 index.js `seek`; lib/replicate.js `_onbytes`.
@@ -86,14 +87,13 @@ impl Seeks {
         self.long.iter().filter_map(|number| self.all.get(number)).map(|seek| (seek.wait.start, end_of(seek.wait)))
     }
 
-    /// Adds a seek; a long one has more than a few windows, one that ends after
-    /// `len` blocks looks beyond the log.
-    pub fn insert(&mut self, id: WaitId, wait: SeekWait, is_long: bool, len: u64) {
+    /// Adds a seek; a long one has more than a few windows.
+    pub fn insert(&mut self, id: WaitId, wait: SeekWait, is_long: bool) {
         let (number, end) = (self.next, end_of(wait));
         self.ids.insert(id, number);
         self.places.insert(wait.start, end, number);
         self.starts.insert((wait.start, number));
-        if end > len {
+        if wait.is_beyond {
             self.beyond.insert((wait.bytes, number));
         }
         if is_long {
@@ -165,8 +165,8 @@ impl Seeks {
         }
     }
 
-    /// The next seek that a peer can help along: in what it told anew, if something free is in there, then among those
-    /// that it has not seen.
+    /// The next seek that a peer can help along: in what it told anew, if something free is in
+    /// there, then among those that it has not seen.
     pub fn pick(&mut self, glance: &mut SeekGlance, view: &View<'_>) -> Option<Pick> {
         if let Some((start, end)) = glance.fresh.filter(|_| !self.open.is_empty()) {
             let has_free = [true, false].map(|hash| view.next(start, end, hash, None).is_some());
@@ -187,7 +187,8 @@ impl Seeks {
         }
     }
 
-    /// A block of an open seek that may be asked for. A seek that this peer keeps waiting is left to others.
+    /// A block of an open seek that may be asked for. A seek that this peer keeps waiting is left
+    /// to others.
     fn find(&self, order: u64, view: &View<'_>) -> Option<(u64, Pick)> {
         view.looks.count();
         let number = *self.open.get(&order)?;

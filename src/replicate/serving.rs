@@ -1,10 +1,11 @@
-//! Serving: the remotes' requests, from their message to the engine that reads and sends the answers.
+//! Serving: the remotes' requests, from their message to the engine that reads and sends the
+//! answers.
 //!
 //! ```text
 //! Request, Cancel -> Peer's uploads -> Asked -> take_uploads -> (read, prove, send) -> served -> Asked, if more wait
 //! ```
-//! A peer is served one batch at a time, so that its answers leave in the order in which they were asked for. More
-//! requests than anybody needs are the remote's fault.
+//! A peer is served one batch at a time, so that its answers leave in the order in which they were
+//! asked for. More requests than anybody needs are the remote's fault.
 //!
 //! Invariant: while a peer has requests and is not being served, `Asked` was said for it.
 
@@ -17,8 +18,9 @@ impl Replicator {
         self.peers.get(&peer).map_or(0, |peer| peer.uploads.len())
     }
 
-    /// The next requests of a peer, to be answered and then reported with [`Replicator::served`]: one for a byte
-    /// offset, or plain ones, at most `max`. None while earlier ones are being served.
+    /// The next requests of a peer, to be answered and then reported with [`Replicator::served`]:
+    /// one for a byte offset, or plain ones, at most `max`. None while earlier ones are being
+    /// served.
     pub fn take_uploads(&mut self, peer: PeerId, max: usize) -> Vec<Request> {
         self.peers.get_mut(&peer).map(|peer| peer.uploads.take(max)).unwrap_or_default()
     }

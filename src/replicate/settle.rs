@@ -5,10 +5,12 @@
 //! something new is wanted   ->   peers with room, one after the other, until it is asked for
 //! new windows               ->   all peers that may be asked: each has to be told
 //! ```
-//! Requests are decided on here only, so that what a round of messages and calls has brought is seen together.
+//! Requests are decided on here only, so that what a round of messages and calls has brought is
+//! seen together.
 //!
-//! Invariant: after it no peer with room lacks a request that it could be sent; and a block is asked of one peer at a
-//! time, unless that one keeps it waiting for [`LATE_AFTER`](super::LATE_AFTER).
+//! Invariant: after it no peer with room lacks a request that it could be sent; and a block is
+//! asked of one peer at a time, unless that one keeps it waiting for
+//! [`LATE_AFTER`](super::LATE_AFTER).
 //! Source: hypercore@9.12.0 lib/replicate.js `_update`.
 
 use std::ops::Bound;
@@ -22,8 +24,8 @@ use crate::math::flat::BlockIndex;
 use crate::wire::Message;
 
 impl Replicator {
-    /// Looks at what has changed: answers who can be answered, asks whom there is to ask, ends what is over. Called
-    /// once a round, after the round's answers were kept. `now` is in milliseconds.
+    /// Looks at what has changed: answers who can be answered, asks whom there is to ask, ends what
+    /// is over. Called once a round, after the round's answers were kept. `now` is in milliseconds.
     pub fn settle(&mut self, now: u64, local: Local<'_>) {
         self.resolve(local);
         while let Some(id) = self.index.dirty.pop_first() {
@@ -114,7 +116,8 @@ impl Replicator {
             || waits.spans.has_since(settled.spans, self.remote_len(), is_free)
     }
 
-    /// True if a block of `start..end` is missing and nobody was asked for it; None if that takes too long to say.
+    /// True if a block of `start..end` is missing and nobody was asked for it; None if that takes
+    /// too long to say.
     fn is_free(&self, local: Local<'_>, start: u64, end: u64) -> Option<bool> {
         let mut at = start;
         for _ in 0..super::spans::PATIENCE {

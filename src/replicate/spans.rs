@@ -5,13 +5,14 @@
 //!   all held   first that is missing
 //!                  ^ peer A: next   ^ scout       ^ peer B, begun elsewhere so that the two do not meet at once
 //! ```
-//! A peer goes through the spans one after the other, in each from its place to the end and then once more from the
-//! floor. When it finds nothing in one it is through with it, and looks there again only at blocks that it tells anew,
-//! or that were lost here; blocks that another peer failed to deliver are offered (see `offers`). What the program
-//! cleared is not missing, until somebody asks for it.
+//! A peer goes through the spans one after the other, in each from its place to the end and then
+//! once more from the floor. When it finds nothing in one it is through with it, and looks there
+//! again only at blocks that it tells anew, or that were lost here; blocks that another peer failed
+//! to deliver are offered (see `offers`). What the program cleared is not missing, until somebody
+//! asks for it.
 //!
-//! Invariant: a span is found by its number, by the blocks that it covers, and by its floor or, when that is the end,
-//! by the length that it waits for.
+//! Invariant: a span is found by its number, by the blocks that it covers, and by its floor or,
+//! when that is the end, by the length that it waits for.
 //! Source: hypercore@9.12.0 lib/replicate.js `_downloadRange`; the scouts and places are ours.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +54,8 @@ pub(super) struct Span {
 pub(super) struct Spans {
     all: BTreeMap<u64, Span>,
     places: Intervals,
-    /// By what is asked for, floor, number: of a span that waits for a length, floor and end are the same.
+    /// By what is asked for, floor, number: of a span that waits for a length, floor and end are
+    /// the same.
     floors: BTreeSet<(bool, u64, u64)>,
     /// By the length that they wait for, and number.
     short: BTreeSet<(u64, u64)>,
@@ -205,8 +207,8 @@ impl Spans {
         met
     }
 
-    /// True if one from `number` on lacks a block before `remote_len` that nobody was asked for. Gives up after a few
-    /// steps, and says yes.
+    /// True if one from `number` on lacks a block before `remote_len` that nobody was asked for.
+    /// Gives up after a few steps, and says yes.
     pub fn has_since(&self, number: u64, remote_len: u64, free: impl Fn(u64, u64) -> Option<bool>) -> bool {
         let mut spans = self.all.range(number..).take(PATIENCE + 1).enumerate();
         spans.any(|(steps, (_, span))| {
@@ -235,7 +237,8 @@ impl Spans {
         None
     }
 
-    /// In the spans that the peer is through with. If there is much new in them it begins them again.
+    /// In the spans that the peer is through with. If there is much new in them it begins them
+    /// again.
     fn pick_fresh(
         &self,
         progress: &mut Progress,
@@ -302,9 +305,9 @@ impl Span {
     }
 }
 
-/// One block of every eight goes ahead, by up to a stretch. Its proof brings the nodes that the other seven share, so
-/// that they, asked for when it is here, need about one node each; blocks in plain order, many at a time, would each
-/// bring the whole way to the root.
+/// One block of every eight goes ahead, by up to a stretch. Its proof brings the nodes that the
+/// other seven share, so that they, asked for when it is here, need about one node each; blocks in
+/// plain order, many at a time, would each bring the whole way to the root.
 fn next_scout(cursor: &mut Cursor, end: u64, find: impl Fn(u64, u64) -> Option<u64>) -> Option<u64> {
     let limit = ((cursor.next / STRETCH + 2) * STRETCH).min(end);
     let mut at = cursor.scout.max(cursor.next).next_multiple_of(FAMILY);

@@ -240,7 +240,8 @@ fn a_reader_that_is_not_live_ends_when_it_has_everything() {
     assert!(std::iter::from_fn(|| replicator.poll()).any(|output| matches!(output, Output::Done(PEER))));
 }
 
-/// What a reader that is not sparse says of its work, given what the writer has told; the last message of a status, if any.
+/// What a reader that is not sparse says of its work, given what the writer has told; the last
+/// message of a status, if any.
 fn status_of(replicator: &mut Replicator, local: Local<'_>) -> Option<Message> {
     replicator.settle(0, local);
     sent(replicator)

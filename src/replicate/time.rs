@@ -6,20 +6,21 @@
 //!            may be asked         silence: nothing came for so long, the stream ends (`timeout`)
 //! refused three times: pardoned within 2 s
 //! ```
-//! Invariant: only peers whose time has come are looked at; a peer of which nothing was asked has none.
+//! Invariant: only peers whose time has come are looked at; a peer of which nothing was asked has
+//! none.
 
 use super::replicator::Replicator;
 use super::types::{Output, PeerId};
 
 impl Replicator {
-    /// When [`Replicator::tick`] has something to do next, in milliseconds; None while nothing is in flight. It can be
-    /// in the past.
+    /// When [`Replicator::tick`] has something to do next, in milliseconds; None while nothing is
+    /// in flight. It can be in the past.
     pub fn next_due(&self) -> Option<u64> {
         self.index.next_due()
     }
 
-    /// Requests that were not answered in time may be made to others; the peer keeps its turn, but not for ever. `now`
-    /// is in milliseconds. To be followed by [`Replicator::settle`].
+    /// Requests that were not answered in time may be made to others; the peer keeps its turn, but
+    /// not for ever. `now` is in milliseconds. To be followed by [`Replicator::settle`].
     pub fn tick(&mut self, now: u64) {
         for id in self.index.due(now) {
             self.looks.count();

@@ -5,9 +5,11 @@
 //! WaitId, Range, SeekWait  -> Replicator -> PeerId, WaitId
 //! Local (bitfield, length) ->
 //! ```
-//! Blocks are counted from 0, lengths in blocks, times in milliseconds of any clock that only goes forward.
+//! Blocks are counted from 0, lengths in blocks, times in milliseconds of any clock that only goes
+//! forward.
 //!
-//! Invariant: nothing in here looks at anything else of this room; a [`Fault`] is always the remote's.
+//! Invariant: nothing in here looks at anything else of this room; a [`Fault`] is always the
+//! remote's.
 //! Source: hypercore@9.12.0 lib/replicate.js.
 
 use std::cell::Cell;
@@ -53,7 +55,8 @@ pub struct PeerOptions {
     pub downloading: bool,
     /// Answer requests.
     pub uploading: bool,
-    /// After so many milliseconds without any answer to our requests the stream ends; None for never.
+    /// After so many milliseconds without any answer to our requests the stream ends; None for
+    /// never.
     pub timeout: Option<u64>,
     /// A fixed limit on requests in flight; None lets the window follow the link.
     pub max_requests: Option<usize>,
@@ -122,6 +125,8 @@ pub struct SeekWait {
     pub end: Option<u64>,
     /// Ask for hashes, not for blocks.
     pub hash: bool,
+    /// The byte is beyond the log.
+    pub is_beyond: bool,
 }
 
 /// Blocks to download.
@@ -169,7 +174,8 @@ impl std::error::Error for Fault {}
 pub enum Output {
     /// Send a message to a peer.
     Send(PeerId, Message),
-    /// A peer that is not being served has requests: [`Replicator::take_uploads`](super::Replicator::take_uploads).
+    /// A peer that is not being served has requests:
+    /// [`Replicator::take_uploads`](super::Replicator::take_uploads).
     Asked(PeerId),
     /// Check an answer and keep it; then call [`Replicator::stored`](super::Replicator::stored).
     Store(Answer),

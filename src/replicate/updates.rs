@@ -3,7 +3,8 @@
 //! ```text
 //! by length   6: update 1, update 4     9: update 2          asked for: block 6   ->  open: 9, the least beyond it
 //! ```
-//! The proof of a block tells a length beyond it, so that one request serves all who wait for no more than that.
+//! The proof of a block tells a length beyond it, so that one request serves all who wait for no
+//! more than that.
 //!
 //! Invariant: what is asked for has a holder among the asks.
 
@@ -35,7 +36,8 @@ impl Updates {
         self.all.remove(&(min_len, order)).is_some()
     }
 
-    /// The least length that somebody waits for and nobody was asked for, in blocks, and whether a hash will do.
+    /// The least length that somebody waits for and nobody was asked for, in blocks, and whether a
+    /// hash will do.
     pub fn open(&self) -> Option<(u64, bool)> {
         // A block tells a length of one more than its index at least.
         let from = self.asked.last().map_or(0, |ask| ask.index + 2);

@@ -4,8 +4,8 @@
 //! request -> waiting ------------> being served ------> ...       Asked is said on the way in, once
 //!    cancel -> gone   take_uploads              served -> Asked again if more wait
 //! ```
-//! A stream is not read on while 4,096 of its requests wait, so that nobody who waits for answers has more than that
-//! and one chunk. Twice as many are the remote's fault.
+//! A stream is not read on while 4,096 of its requests wait, so that nobody who waits for answers
+//! has more than that and one chunk. Twice as many are the remote's fault.
 //!
 //! Invariant: both maps tell of the same requests, at most twice [`MAX_UPLOADS`].
 
@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::types::{Fault, Request};
 
-/// Requests of a remote that wait for their turn; one that sends more is not read from until some are answered.
+/// Requests of a remote that wait for their turn; one that sends more is not read from until some
+/// are answered.
 pub const MAX_UPLOADS: usize = 4_096;
 
 /// See the file's head.
@@ -70,7 +71,8 @@ impl Uploads {
         self.waiting.len()
     }
 
-    /// The next one for a byte offset, or the next plain ones, at most `max`; none while others are being served.
+    /// The next one for a byte offset, or the next plain ones, at most `max`; none while others are
+    /// being served.
     pub fn take(&mut self, max: usize) -> Vec<Request> {
         if self.state == State::Served {
             return Vec::new();

@@ -64,7 +64,8 @@ pub(super) fn can_help(haves: &Haves, local: Local<'_>, range: Range<u64>) -> bo
     candidate(haves, local, range, true, |_| None).is_some()
 }
 
-/// The first block of the range that is had there, not here, and not skipped; `skip` says where to go on.
+/// The first block of the range that is had there, not here, and not skipped; `skip` says where to
+/// go on.
 fn candidate(
     haves: &Haves,
     local: Local<'_>,

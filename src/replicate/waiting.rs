@@ -4,8 +4,8 @@
 //! wait_block, wait_update, wait_seek, select -> waits -> cancel, cancel_range
 //!                          arrived, cleared, lost -> waits -> the gets that are answered
 //! ```
-//! Invariant: the cost of each is that of what it is about: a get's does not depend on other gets, a block's not on
-//! those who do not wait for it.
+//! Invariant: the cost of each is that of what it is about: a get's does not depend on other gets,
+//! a block's not on those who do not wait for it.
 
 use super::replicator::Replicator;
 use super::types::{Ask, Local, Output, PeerId, Range, SeekWait, UpdateWait, WaitId};
@@ -32,15 +32,11 @@ impl Replicator {
     /// Waits for the block that holds a byte.
     pub fn wait_seek(&mut self, id: WaitId, wait: SeekWait) {
         self.looks.count();
-        self.settled.has_long |= self.waits.seek(id, wait, self.settled.len);
-        // The log may have grown since it was looked at.
-        if wait.bytes < self.byte_len {
-            let reached = self.waits.seeks.reached(wait.bytes);
-            self.seek_again(reached);
-        }
+        self.settled.has_long |= self.waits.seek(id, wait);
     }
 
-    /// Downloads a range; without an id nobody waits for its end. What was cleared in it comes back.
+    /// Downloads a range; without an id nobody waits for its end. What was cleared in it comes
+    /// back.
     pub fn select(&mut self, id: Option<WaitId>, range: Range) {
         self.looks.count();
         self.settled.has_long |= self.waits.select(id, range);
@@ -77,7 +73,8 @@ impl Replicator {
         removed.is_some()
     }
 
-    /// Nobody waits for a block any more: unless a download wants it, the peers that were asked are told.
+    /// Nobody waits for a block any more: unless a download wants it, the peers that were asked are
+    /// told.
     fn forget_block(&mut self, block: u64) {
         let ask = Ask::block(block);
         self.waits.wanted.remove(ask);
@@ -124,13 +121,14 @@ impl Replicator {
         ids
     }
 
-    /// A block is held now; gives the gets that waited for it, in the order in which they were asked.
+    /// A block is held now; gives the gets that waited for it, in the order in which they were
+    /// asked.
     pub fn arrived(&mut self, block: u64) -> Vec<WaitId> {
         self.arrived_range(block, block.saturating_add(1)).into_iter().map(|(_, id)| id).collect()
     }
 
-    /// The blocks `start..end` are held now; gives the gets that waited for them, block by block. Costs as much as
-    /// there are waits for them, however many blocks there are.
+    /// The blocks `start..end` are held now; gives the gets that waited for them, block by block.
+    /// Costs as much as there are waits for them, however many blocks there are.
     pub fn arrived_range(&mut self, start: u64, end: u64) -> Vec<(u64, WaitId)> {
         self.looks.count();
         self.waits.lists.arrived(start, end, &self.looks);
@@ -143,8 +141,8 @@ impl Replicator {
         self.waits.take_gets(start, end)
     }
 
-    /// The program has cleared `start..end`, where it held the runs `held`: start and one past the end of each. Peers
-    /// are told, and what was held does not come back by itself.
+    /// The program has cleared `start..end`, where it held the runs `held`: start and one past the
+    /// end of each. Peers are told, and what was held does not come back by itself.
     pub fn cleared(&mut self, start: u64, end: u64, held: &[(u64, u64)]) {
         for (start, end) in held {
             self.asks.lose(*start, *end);
@@ -155,7 +153,8 @@ impl Replicator {
         self.unannounce(start, end.saturating_sub(start));
     }
 
-    /// The blocks `start..end` are broken, or gone: peers are told, and what was to be downloaded is fetched again.
+    /// The blocks `start..end` are broken, or gone: peers are told, and what was to be downloaded
+    /// is fetched again.
     pub fn lost(&mut self, start: u64, end: u64) {
         self.unannounce(start, end.saturating_sub(start));
         self.waits.cleared.remove_range(start, end);
@@ -179,18 +178,20 @@ impl Replicator {
     /// The log was made shorter: from `old` to `len` blocks.
     pub fn truncated(&mut self, len: u64, old: u64) {
         self.settled.len = self.settled.len.min(len);
-        self.byte_len = 0;
         self.lost(len, old);
+        // What is sought may be beyond the end now.
+        let all = self.waits.seeks.meeting(0, u64::MAX);
+        self.seek_again(all);
     }
 
     /// The log is `byte_len` bytes long now: seeks that looked beyond its end look again.
     pub fn grew(&mut self, byte_len: u64) {
-        self.byte_len = byte_len;
         let reached = self.waits.seeks.reached(byte_len);
         self.seek_again(reached);
     }
 
-    /// Nodes around a block are here that nobody was asked for: seeks that they can help look again.
+    /// Nodes around a block are here that nobody was asked for: seeks that they can help look
+    /// again.
     pub fn tree_grew(&mut self, block: u64) {
         let sibling = block ^ 1;
         for leaf in [block, sibling] {

@@ -1,10 +1,12 @@
-//! Waits: everything that somebody waits for, and how it is found by its id, its blocks and its length.
+//! Waits: everything that somebody waits for, and how it is found by its id, its blocks and its
+//! length.
 //!
 //! ```text
 //! id -> get (block) | update (length) | seek | selection: a span or a list          what of it is asked of anybody:
 //! block -> gets, lists, spans, seeks        length -> updates, spans, seeks         gets' and lists' offers, open seeks, ...
 //! ```
-//! Invariant: what has an id is in `ids` as long as it waits. A get's block is held by the asks or offered.
+//! Invariant: what has an id is in `ids` as long as it waits. A get's block is held by the asks or
+//! offered.
 
 use rustc_hash::FxHashMap;
 
@@ -43,7 +45,8 @@ pub(super) struct Waits {
     /// Blocks of lists, and of spans that a peer failed to deliver.
     pub listed: Offers,
     pub windows: Windows,
-    /// Blocks that the program cleared, and nobody has asked for since. Far out, and in many pieces, they are forgotten.
+    /// Blocks that the program cleared, and nobody has asked for since. Far out, and in many
+    /// pieces, they are forgotten.
     pub cleared: Haves,
     /// The number of the next span or list.
     pub next: u64,
@@ -88,13 +91,13 @@ impl Waits {
         self.windows.insert(wait.min_len.saturating_sub(1) / WINDOW);
     }
 
-    /// A seek in a log of `len` blocks. True if it is one of many windows.
-    pub fn seek(&mut self, id: WaitId, wait: SeekWait, len: u64) -> bool {
+    /// A seek. True if it is one of many windows.
+    pub fn seek(&mut self, id: WaitId, wait: SeekWait) -> bool {
         self.remove_seek(id);
         self.ids.insert(id, Place::Seek);
         let windows = windows::short(wait.start, wait.end.unwrap_or(u64::MAX));
         let is_long = windows.is_none();
-        self.seeks.insert(id, wait, is_long, len);
+        self.seeks.insert(id, wait, is_long);
         windows.into_iter().flatten().for_each(|window| self.windows.insert(window));
         is_long
     }
@@ -202,7 +205,8 @@ impl Waits {
         }
     }
 
-    /// Takes out the gets of `start..end`: block and id, in the order in which they were asked for each block.
+    /// Takes out the gets of `start..end`: block and id, in the order in which they were asked for
+    /// each block.
     pub fn take_gets(&mut self, start: u64, end: u64) -> Vec<(u64, WaitId)> {
         let taken = self.gets.take(start, end);
         for (_, id) in &taken {
@@ -249,7 +253,8 @@ impl Waits {
         self.wanted.pick(glance, view.haves, view.looks, |ask| view.verdict(ask))
     }
 
-    /// The next length, told by the last block if the peer has it: its proof tells the whole length.
+    /// The next length, told by the last block if the peer has it: its proof tells the whole
+    /// length.
     pub fn pick_update(&mut self, view: &View<'_>) -> Option<Ask> {
         let (len, hash) = self.updates.open()?;
         let first = len.saturating_sub(1);

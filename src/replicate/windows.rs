@@ -5,11 +5,11 @@
 //! interest   gets, updates, lists, short ranges: counted, in the order in which they came up; window 0 always
 //!            long ranges: from their first missing block to the remote's end, looked at when one of the two moves
 //! ```
-//! A window that nobody is interested in any more stays for a while, so that one get after the other in it does not
-//! make every peer be looked at each time.
+//! A window that nobody is interested in any more stays for a while, so that one get after the
+//! other in it does not make every peer be looked at each time.
 //!
-//! Invariant: at most [`MAX_INFLIGHT`] wants of a peer are unanswered, and long ranges make us want at most
-//! [`MAX_WINDOWS`], however long the remote says to be.
+//! Invariant: at most [`MAX_INFLIGHT`] wants of a peer are unanswered, and long ranges make us want
+//! at most [`MAX_WINDOWS`], however long the remote says to be.
 //! Source: hypercore@9.12.0 lib/replicate.js `_sendWants`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -8,8 +8,8 @@
 //! All else is a fault: to take it for absence would give up a log that is there. Faults of systems
 //! and networks have a code.
 //!
-//! Source: random-access-file@2.2.1, random-access-memory@3.1.4; random-access-storage@1.4.3 for what
-//! is said once opening has failed; hypercore@9.12.0 lib/storage.js.
+//! Source: random-access-file@2.2.1, random-access-memory@3.1.4; random-access-storage@1.4.3 for
+//! what is said once opening has failed; hypercore@9.12.0 lib/storage.js.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,8 +55,8 @@ impl Absence {
         }
     }
 
-    /// Of bitfield and signatures more is read than there may be. Without a way to ask for their length
-    /// their end is an error in anybody's words (Q24).
+    /// Of bitfield and signatures more is read than there may be. Without a way to ask for their
+    /// length their end is an error in anybody's words (Q24).
     fn may_say_so(&self, file: File, can_stat: bool) -> bool {
         let is_growing = matches!(file, File::Bitfield | File::Signatures);
         file == File::SecretKey || (is_growing && !can_stat && !self.has_secret_key.load(Ordering::Relaxed))

@@ -1,4 +1,5 @@
-//! The contract that every storage keeps, seen through `Io`: disk, memory, and a mailbox that a memory answers.
+//! The contract that every storage keeps, seen through `Io`: disk, memory, and a mailbox that a
+//! memory answers.
 
 use std::future::Future;
 use std::pin::pin;

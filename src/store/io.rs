@@ -4,10 +4,12 @@
 //! verb --await--> Io --+-- native:  Arc<dyn Storage>, done at the first poll
 //!                      +-- mailbox: requests to JavaScript, done when answered
 //! ```
-//! An Io that must not keep anybody waiting ([`Io::cache_only`]) has an allowance: reads, and whatever else a verb spends on it, until
-//! it is used up. Then all is `WouldBlock`, and the same verb is to be run again on a worker, with an Io that may wait.
+//! An Io that must not keep anybody waiting ([`Io::cache_only`]) has an allowance: reads, and
+//! whatever else a verb spends on it, until it is used up. Then all is `WouldBlock`, and the same
+//! verb is to be run again on a worker, with an Io that may wait.
 //!
-//! None always means "not there": the file does not exist, or the range is not wholly in it. All else is an error.
+//! None always means "not there": the file does not exist, or the range is not wholly in it. All
+//! else is an error.
 //!
 //! Invariant: on a native storage every future is ready at its first poll; `now` relies on it.
 
@@ -26,7 +28,8 @@ use super::layout::File;
 use super::mailbox::{Answer, Mailbox, Op, Ticket};
 use super::storage::{Storage, Wait, Write};
 
-/// What one verb may cost where nobody must be kept waiting: some 300 microseconds, by the measure of [`Io::spend`].
+/// What one verb may cost where nobody must be kept waiting: some 300 microseconds, by the measure
+/// of [`Io::spend`].
 const ALLOWANCE: u64 = 300;
 /// Bytes that are read and hashed in a microsecond.
 const BYTES_A_UNIT: u64 = 1024;
@@ -55,7 +58,8 @@ impl From<Place> for Io {
     }
 }
 
-/// Polls once. On a native storage that is enough; None means that the storage lives elsewhere and owes an answer.
+/// Polls once. On a native storage that is enough; None means that the storage lives elsewhere and
+/// owes an answer.
 pub fn now<F: Future>(future: F) -> Option<F::Output> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
@@ -74,8 +78,8 @@ impl Io {
         Place::Mailbox(mailbox).into()
     }
 
-    /// The same storage for one verb that must not keep anybody waiting: what would wait for a device, or is much work, answers
-    /// `WouldBlock`.
+    /// The same storage for one verb that must not keep anybody waiting: what would wait for a
+    /// device, or is much work, answers `WouldBlock`.
     pub fn cache_only(&self) -> Io {
         match &self.place {
             Place::Native(storage, _) => Place::Native(storage.clone(), Wait::CacheOnly).into(),
@@ -88,8 +92,8 @@ impl Io {
         matches!(self.place, Place::Native(_, Wait::CacheOnly))
     }
 
-    /// Takes work of about so many microseconds from the allowance; `WouldBlock` if that is more than is left. Where waiting is
-    /// allowed this does nothing.
+    /// Takes work of about so many microseconds from the allowance; `WouldBlock` if that is more
+    /// than is left. Where waiting is allowed this does nothing.
     pub fn spend(&self, cost: u64) -> Result<(), StoreError> {
         if !self.is_hasty() {
             return Ok(());
@@ -171,7 +175,8 @@ impl Io {
         }
     }
 
-    /// Several writes, in any order among themselves. The first error is the answer; others may have been done then.
+    /// Several writes, in any order among themselves. The first error is the answer; others may
+    /// have been done then.
     pub async fn write_batch(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         match &self.place {
             Place::Native(storage, _) => writes.iter().try_for_each(|write| {
@@ -182,8 +187,8 @@ impl Io {
         }
     }
 
-    /// Length of the file in bytes, None if it does not exist. Where the storage cannot tell, it is probed
-    /// with reads of one byte, on the assumption that the file has no unreadable holes.
+    /// Length of the file in bytes, None if it does not exist. Where the storage cannot tell, it is
+    /// probed with reads of one byte, on the assumption that the file has no unreadable holes.
     pub async fn len(&self, file: File) -> Result<Option<u64>, StoreError> {
         match &self.place {
             Place::Native(storage, _) => storage.len(file),
@@ -222,7 +227,8 @@ impl Io {
         }
     }
 
-    /// Makes the file `len` bytes long. A JavaScript storage can only become shorter, and only if it can clear.
+    /// Makes the file `len` bytes long. A JavaScript storage can only become shorter, and only if
+    /// it can clear.
     pub async fn truncate(&self, file: File, len: u64) -> Result<(), StoreError> {
         if let Place::Native(storage, _) = &self.place {
             return storage.truncate(file, len);
@@ -249,8 +255,9 @@ impl Io {
         }
     }
 
-    /// Gives up what an open that failed has begun: what this storage has made is removed, all else stays. JavaScript storages
-    /// make files when they are read, each in its own way: these are only closed.
+    /// Gives up what an open that failed has begun: what this storage has made is removed, all else
+    /// stays. JavaScript storages make files when they are read, each in its own way: these are
+    /// only closed.
     pub async fn abandon(&self) -> Result<(), StoreError> {
         match &self.place {
             Place::Native(storage, _) => storage.abandon(),

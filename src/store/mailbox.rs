@@ -3,8 +3,8 @@
 //! ```text
 //! verb --post--> requests --take_requests--> JavaScript --answer--> the verb goes on
 //! ```
-//! An error of the storage arrives as `StoreError::Foreign`, unless it only means "not there": then as
-//! `Answer::Absent`. Which it is [`Absence`] says.
+//! An error of the storage arrives as `StoreError::Foreign`, unless it only means "not there": then
+//! as `Answer::Absent`. Which it is [`Absence`] says.
 
 use std::sync::Arc;
 
@@ -99,7 +99,8 @@ impl Mailbox {
         &self.absence
     }
 
-    /// What the next call of `take_requests` will give: single reads, writes and so on, and the bytes of all writes.
+    /// What the next call of `take_requests` will give: single reads, writes and so on, and the
+    /// bytes of all writes.
     pub fn waiting(&self) -> (usize, usize) {
         let size = |op: &Op| match op {
             Op::Write(writes) => (writes.len(), writes.iter().flat_map(|write| &write.data).map(Bytes::len).sum()),
@@ -115,7 +116,8 @@ impl Mailbox {
         self.exchange.take().into_iter().map(|(id, op)| Request { id, op }).collect()
     }
 
-    /// Answers a request. Nothing happens if nobody waits for it any more, or if it was answered before.
+    /// Answers a request. Nothing happens if nobody waits for it any more, or if it was answered
+    /// before.
     pub fn answer(&self, id: u64, answer: Result<Answer, StoreError>) {
         self.exchange.answer(id, answer);
     }

@@ -4,11 +4,12 @@
 //! LocalId: our number for a feed, on what we send      RemoteId: theirs, on what they send      0: the stream itself
 //! opened by   us: key known, remote open is awaited    them: only the discovery key is known    both: duplex
 //! ```
-//! A remote may open only so many channels that we have not opened ourselves; beyond that it is at fault.
-//! A LocalId is never used twice (Q3), as in stock: its
-//! `allocLocal` looks for a free place and always finds the reserved one, 0.
+//! A remote may open only so many channels that we have not opened ourselves; beyond that it is at
+//! fault. A LocalId is never used twice (Q3), as in stock: its `allocLocal` looks for a free place
+//! and always finds the reserved one, 0.
 //!
-//! Invariant: every channel is opened by at least one side. Tables are keyed by id, so that a large id costs no memory.
+//! Invariant: every channel is opened by at least one side. Tables are keyed by id, so that a large
+//! id costs no memory.
 //! Source: hypercore-protocol@8.0.7 index.js `Channelizer`.
 
 use std::collections::BTreeMap;

@@ -4,10 +4,12 @@
 //! subkey = HSalsa20(key 32 B, nonce 0..16)         nonce: 24 B, the sender's
 //! block i, 64 B = Salsa20(subkey, nonce 16..24, i)  bytes on the wire = message bytes xor blocks, from the first on
 //! ```
-//! Nothing can fail. Keystream is made in runs of 16 blocks, as wide as the processor allows; what a frame leaves of a run
-//! is kept for the next, so that a small frame costs a few bytes of xor. There is no authentication: v9 has none.
+//! Nothing can fail. Keystream is made in runs of 16 blocks, as wide as the processor allows; what
+//! a frame leaves of a run is kept for the next, so that a small frame costs a few bytes of xor.
+//! There is no authentication: v9 has none.
 //!
-//! Invariant: the n-th byte that passes meets the n-th byte of keystream, however the bytes are cut into calls.
+//! Invariant: the n-th byte that passes meets the n-th byte of keystream, however the bytes are cut
+//! into calls.
 //! Source: xsalsa20-universal@1.0.0, as used by simple-hypercore-protocol@2.1.2 lib/xor.js.
 
 mod kernel;

@@ -42,8 +42,8 @@ pub enum Event {
         /// The feed.
         discovery_key: Hash,
     },
-    /// (Q17) The remote opened a feed that is open here, where stock calls the channel's `onopen`: after `Duplex`, and again
-    /// if it was opened while `DiscoveryKey` was handled.
+    /// (Q17) The remote opened a feed that is open here, where stock calls the channel's `onopen`:
+    /// after `Duplex`, and again if it was opened while `DiscoveryKey` was handled.
     Opened {
         /// Our number.
         local: LocalId,

@@ -4,10 +4,12 @@
 //! varint length | varint header = channel << 4 | kind | body
 //! ```
 //! `length` counts header and body, in bytes. A lone 0 is a keep-alive and carries no header (Q4).
-//! A body over 8 MiB, or a length too short for its own header, is the remote's fault and ends the stream.
+//! A body over 8 MiB, or a length too short for its own header, is the remote's fault and ends the
+//! stream.
 //!
-//! Invariant: a frame that lies whole inside one chunk is a slice of it. One that does not is collected in a buffer that
-//! is at most 128 KiB ahead of, or twice, what has arrived, whatever was announced.
+//! Invariant: a frame that lies whole inside one chunk is a slice of it. One that does not is
+//! collected in a buffer that is at most 128 KiB ahead of, or twice, what has arrived, whatever was
+//! announced.
 //! Source: simple-message-channels@1.2.1 index.js. Drawn in docs/protocol.md, "Frames".
 
 use std::collections::VecDeque;

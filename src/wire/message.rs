@@ -4,13 +4,14 @@
 //! kind  0 open    1 options  2 status   3 have    4 unhave  5 want
 //!       6 unwant  7 request  8 cancel   9 data   10 close  15 extension: varint id | payload
 //! ```
-//! Integers are blocks (start, length, index) or bytes (size, bytes). An absent field is `None` where stock tells it from
-//! a present one on the wire; the field's comment says what a reader takes None for.
-//! A body that breaks a limit is the remote's fault and ends the stream.
+//! Integers are blocks (start, length, index) or bytes (size, bytes). An absent field is `None`
+//! where stock tells it from a present one on the wire; the field's comment says what a reader
+//! takes None for. A body that breaks a limit is the remote's fault and ends the stream.
 //!
-//! Invariant: what decoding allocates is bounded by the input and the caps below; blocks, bitfields and payloads are slices
-//! of the input.
-//! Source: simple-hypercore-protocol@2.1.2 schema.proto, messages.js. Drawn in docs/protocol.md, "Messages".
+//! Invariant: what decoding allocates is bounded by the input and the caps below; blocks, bitfields
+//! and payloads are slices of the input.
+//! Source: simple-hypercore-protocol@2.1.2 schema.proto, messages.js. Drawn in docs/protocol.md,
+//! "Messages".
 
 mod decode;
 
@@ -163,7 +164,8 @@ impl From<ProtoError> for MessageError {
 }
 
 impl Message {
-    /// Appends the whole frame: length, header, body. The fields present are those that stock sends.
+    /// Appends the whole frame: length, header, body. The fields present are those that stock
+    /// sends.
     pub fn encode(&self, channel: u64, out: &mut Vec<u8>) {
         let header = channel << 4 | u64::from(self.kind());
         let mut counter = Counter::default();
@@ -268,7 +270,8 @@ mod tests {
     use hex_literal::hex;
     use proptest::prelude::*;
 
-    /// Every message as stock's messages.js writes it for the calls that hypercore@9.12.0 makes: frame, channel, message.
+    /// Every message as stock's messages.js writes it for the calls that hypercore@9.12.0 makes:
+    /// frame, channel, message.
     fn from_stock() -> Vec<(Vec<u8>, u64, Message)> {
         let data = Message::Data {
             index: 4,

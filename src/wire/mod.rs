@@ -1,4 +1,5 @@
-//! Bytes in flight: what two peers say to one another on one stream. Speaks hypercore-protocol@8 byte for byte.
+//! Bytes in flight: what two peers say to one another on one stream. Speaks hypercore-protocol@8
+//! byte for byte.
 //!
 //! ```text
 //! protocol    bytes in, events out; messages in, bytes out            event: what it tells    output: what it sends

@@ -6,11 +6,13 @@
 //!     <- e, ee, s, es, payload                       payload: protobuf { 1: nonce, 24 bytes }, in every message (Q19)
 //!     -> s, se, payload
 //! ```
-//! Whatever is wrong here is the remote's fault and ends the stream. The ephemeral key and the nonce are arguments.
+//! Whatever is wrong here is the remote's fault and ends the stream. The ephemeral key and the
+//! nonce are arguments.
 //!
-//! Invariant: `Outcome` exists only after the remote proved its static key. Keys of small order are refused, as
-//! libsodium does and snow does not.
-//! Source: simple-hypercore-protocol@2.1.2 lib/handshake.js, simple-handshake@3.0.0, noise-protocol@3.0.0.
+//! Invariant: `Outcome` exists only after the remote proved its static key. Keys of small order are
+//! refused, as libsodium does and snow does not.
+//! Source: simple-hypercore-protocol@2.1.2 lib/handshake.js, simple-handshake@3.0.0,
+//! noise-protocol@3.0.0.
 
 use std::fmt;
 
@@ -148,7 +150,8 @@ pub struct Outcome {
 /// Why a handshake failed. Always the remote's fault, or the caller's refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoiseError {
-    /// A message that is none, or does not prove what it should; or the caller refused the remote's key.
+    /// A message that is none, or does not prove what it should; or the caller refused the remote's
+    /// key.
     Handshake,
     /// No message carried a payload.
     NoPayload,
@@ -293,7 +296,8 @@ impl Handshake {
         }
         self.input.advance(head);
         let message = self.input.split_to(len);
-        // The first message that one reads begins with the remote's ephemeral key, bare. The third has none.
+        // The first message that one reads begins with the remote's ephemeral key, bare. The third
+        // has none.
         let ephemeral = message.get(..32).filter(|_| !self.has_read);
         if ephemeral.is_some_and(is_small_order) {
             return Err(NoiseError::Handshake);
@@ -347,7 +351,8 @@ mod tests {
     use hex_literal::hex;
     use proptest::prelude::*;
 
-    /// Made with simple-handshake@3.0.0: seeds all 11 and 12, ephemeral secrets all 21 and 22, nonces all 31 and 32.
+    /// Made with simple-handshake@3.0.0: seeds all 11 and 12, ephemeral secrets all 21 and 22,
+    /// nonces all 31 and 32.
     const FIRST: [u8; 58] = hex!(
         "bce059bf5b2ab7a91f3e863acf0c84d3ebbe04ca8490094b052b5b15afab17430a181f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f"
     );

@@ -4,8 +4,9 @@
 //! varint key = field << 3 | wire type | value
 //! wire type 0: varint    2: varint length in bytes | bytes    1, 5: 8 or 4 bytes, only ever skipped
 //! ```
-//! Malformed bytes are the remote's fault. A known field is read as its own type whatever the wire type says (Q14), and a bool
-//! is one byte, as in stock. Unlike stock, bytes that end early are refused, not shortened.
+//! Malformed bytes are the remote's fault. A known field is read as its own type whatever the wire
+//! type says (Q14), and a bool is one byte, as in stock. Unlike stock, bytes that end early are
+//! refused, not shortened.
 //!
 //! Source: protocol-buffers-encodings@1.1.1 index.js.
 

@@ -4,11 +4,14 @@
 //! receive -> decrypt -> frames -> channels -> poll: Event
 //! send, open, close -> frame -> encrypt -> output          before the handshake ends: kept, then sent in order
 //! ```
-//! Frames are decoded when they are polled for, so that who stops polling holds the remote back. An event may be handled,
-//! and messages sent, before the next poll. Every `ProtocolError` is the remote's fault and ends the stream.
+//! Frames are decoded when they are polled for, so that who stops polling holds the remote back. An
+//! event may be handled, and messages sent, before the next poll. Every `ProtocolError` is the
+//! remote's fault and ends the stream.
 //!
-//! Invariant: with Noise, `Event::Message` comes only from a remote that proved to know the feed's key.
-//! Source: hypercore-protocol@8.0.7 index.js, simple-hypercore-protocol@2.1.2 index.js. Drawn in docs/protocol.md, "Stream".
+//! Invariant: with Noise, `Event::Message` comes only from a remote that proved to know the feed's
+//! key.
+//! Source: hypercore-protocol@8.0.7 index.js, simple-hypercore-protocol@2.1.2 index.js. Drawn in
+//! docs/protocol.md, "Stream".
 
 mod incoming;
 mod transport;
@@ -37,7 +40,8 @@ pub struct ProtocolOptions {
     pub authenticate: bool,
     /// Who we are.
     pub key_pair: NoiseKeyPair,
-    /// How many channels the remote may open that we have not opened; stock has no limit, 16,384 is ample.
+    /// How many channels the remote may open that we have not opened; stock has no limit, 16,384 is
+    /// ample.
     pub max_remote_channels: usize,
 }
 
@@ -72,7 +76,8 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// Begins a stream; an initiator's first message waits in the output at once. `random` serves for this stream only.
+    /// Begins a stream; an initiator's first message waits in the output at once. `random` serves
+    /// for this stream only.
     pub fn new(initiator: bool, options: ProtocolOptions, random: [u8; 56]) -> Self {
         let random = HandshakeRandom::from(random);
         let state = if options.noise || options.encrypted {
@@ -129,8 +134,9 @@ impl Protocol {
         }
     }
 
-    /// Opens a feed and tells the remote, unless it is open. If the remote had opened it, `Event::Duplex` is next,
-    /// provided that its capability is right; ask `remote_verified` first to close instead.
+    /// Opens a feed and tells the remote, unless it is open. If the remote had opened it,
+    /// `Event::Duplex` is next, provided that its capability is right; ask `remote_verified` first
+    /// to close instead.
     pub fn open(&mut self, key: [u8; 32]) -> LocalId {
         let fresh = self.channels.open_local(key);
         let discovery_key = crypto::discovery_key(&key);
@@ -144,8 +150,8 @@ impl Protocol {
         local
     }
 
-    /// Closes a feed and tells the remote; gives our number if it was open here. Otherwise the remote is told that we
-    /// will not open it. No event follows.
+    /// Closes a feed and tells the remote; gives our number if it was open here. Otherwise the
+    /// remote is told that we will not open it. No event follows.
     pub fn close(&mut self, discovery_key: &Hash) -> Option<LocalId> {
         let Some(local) = self.local(discovery_key) else {
             let id = self.channels.next_local();
@@ -159,8 +165,8 @@ impl Protocol {
         Some(local)
     }
 
-    /// Forgets what was to be said about a channel after the handshake, if it was opened before. A program that opens and
-    /// closes while the remote is silent must not fill memory.
+    /// Forgets what was to be said about a channel after the handshake, if it was opened before. A
+    /// program that opens and closes while the remote is silent must not fill memory.
     fn take_back(&mut self, local: LocalId) -> bool {
         let State::Handshake { pending, .. } = &mut self.state else { return false };
         let is_open = |item: &Pending| matches!(item, Pending::Open { local: id, .. } if *id == local);
@@ -200,7 +206,8 @@ impl Protocol {
         self.channels.get(discovery_key).is_some_and(|channel| channel.remote.is_some())
     }
 
-    /// True if the remote opened the feed of this key and proved to know the key. Always false without Noise.
+    /// True if the remote opened the feed of this key and proved to know the key. Always false
+    /// without Noise.
     pub fn remote_verified(&self, key: &[u8; 32]) -> bool {
         let remote = self.channels.get(&crypto::discovery_key(key)).and_then(|channel| channel.remote);
         let claimed = remote.and_then(|remote| remote.capability);

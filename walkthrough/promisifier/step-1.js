@@ -1,5 +1,6 @@
 'use strict'
-// Step 1 as programs for hypercore 9 are written: the callback API, wrapped by hypercore-promisifier.
+// Step 1 as programs for hypercore 9 are written: the callback API, wrapped by
+// hypercore-promisifier.
 
 const hypercore = require('hypercore')
 const { toPromises } = require('hypercore-promisifier')

@@ -1,6 +1,7 @@
 'use strict'
-// What two peers do with each other over a socket. A case is { seed, leech, options }: each side runs its function in a process of its own, with
-// `side`: what peer.js made for it. The options go to `replicate` on both sides. Each function gives what it saw, which must be the case's `seen`.
+// What two peers do with each other over a socket. A case is { seed, leech, options }: each side
+// runs its function in a process of its own, with `side`: what peer.js made for it. The options go
+// to `replicate` on both sides. Each function gives what it saw, which must be the case's `seen`.
 
 const assert = require('node:assert/strict')
 const { ask, event, until, sleep, block } = require('../../helpers')

@@ -1,6 +1,8 @@
 'use strict'
-// One side of a case, in a process of its own: node peer.js '{ "impl": "ours" | "stock", "case": ..., "part": "seed" | "leech", ... }'
-// It prints lines of JSON: { hello } of a seeder that listens, { tell } for the other side, { seen } at the end. What the other side tells comes in on stdin.
+// One side of a case, in a process of its own: node peer.js '{ "impl": "ours" | "stock", "case":
+// ..., "part": "seed" | "leech", ... }' It prints lines of JSON: { hello } of a seeder that
+// listens, { tell } for the other side, { seen } at the end. What the other side tells comes in on
+// stdin.
 
 const assert = require('node:assert/strict')
 const net = require('node:net')

@@ -4,8 +4,8 @@
 //! feed/get.rs: use super::nodes::Node;      get -> nodes
 //! feed/get.rs: use super::Feed;             get -> whichever file mod.rs has Feed from
 //! ```
-//! A `mod.rs` that only declares and re-exports has no arrows of its own; what it defines it is asked
-//! for, and what it uses in private it asks for.
+//! A `mod.rs` that only declares and re-exports has no arrows of its own; what it defines it is
+//! asked for, and what it uses in private it asks for.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,8 +4,9 @@
 //! test -- verbs, chunks -->  Engine  -- events -->  done (answers to verbs)
 //!                                                   seen (all else), held (streams that do not take more now)
 //! ```
-//! The clock is the test's. After every call the host waits until the engine's workers have nothing left to do, so that what
-//! happens is the same in every run, as long as two of them are not at work at once: keep batches below 256 KiB.
+//! The clock is the test's. After every call the host waits until the engine's workers have nothing
+//! left to do, so that what happens is the same in every run, as long as two of them are not at
+//! work at once: keep batches below 256 KiB.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -68,7 +68,8 @@ impl Scene {
         Host::open(&memory, &self.micros, writes, false)
     }
 
-    /// The victim, helped by an honest peer, gets every block right; opened anew, it helps another clone to all of them.
+    /// The victim, helped by an honest peer, gets every block right; opened anew, it helps another
+    /// clone to all of them.
     pub fn ends_well(self) {
         let (mut writer, mut clone) = (self.peer(true), self.peer(false));
         let Self { mut dice, micros, memory, mut victim, truth, .. } = self;

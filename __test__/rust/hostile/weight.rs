@@ -1,4 +1,5 @@
-//! Weight: the bytes that a thread has allocated and not given back. Bounds are checked with it, whatever holds the bytes.
+//! Weight: the bytes that a thread has allocated and not given back. Bounds are checked with it,
+//! whatever holds the bytes.
 
 #![allow(unsafe_code, reason = "an allocator cannot be written without")]
 
@@ -12,7 +13,8 @@ thread_local! {
 /// The system's allocator, with a counter for each thread.
 pub struct Scale;
 
-// SAFETY: all work is the system allocator's; the counter is a plain cell of the thread and allocates nothing.
+// SAFETY: all work is the system allocator's; the counter is a plain cell of the thread and
+// allocates nothing.
 unsafe impl GlobalAlloc for Scale {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         WEIGHT.with(|weight| weight.set(weight.get() + layout.size() as isize));

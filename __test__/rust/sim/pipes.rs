@@ -27,7 +27,8 @@ impl Link {
         Self { ends, is_stalled: false, pipes: Default::default(), max_chunk, max_delay }
     }
 
-    /// Takes what the hosts have to send, and delivers what is due. Gives a sum of the delivered bytes.
+    /// Takes what the hosts have to send, and delivers what is due. Gives a sum of the delivered
+    /// bytes.
     pub fn carry(&mut self, now: u64, dice: &mut Dice, nodes: &mut [Node]) -> u64 {
         if self.is_stalled {
             return 0;

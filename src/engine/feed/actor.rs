@@ -51,7 +51,8 @@ pub struct FeedActor {
     pub(super) changes: Changes,
     pub(super) calls: Calls,
     pub(super) replicator: Replicator,
-    /// What was said last to each peer's stream, and the bytes of its answers that wait to be stored.
+    /// What was said last to each peer's stream, and the bytes of its answers that wait to be
+    /// stored.
     pub(super) loads: FxHashMap<PeerId, Load>,
     pub(super) unstored: FxHashMap<PeerId, usize>,
     pub(super) listeners: Listeners,

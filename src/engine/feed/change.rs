@@ -3,8 +3,8 @@
 //! ```text
 //! append, answers of remotes, clear, repair, ..., close -> waiting -> here or on a worker -> outcome -> the next
 //! ```
-//! Whatever changes the log or its bitfield is here, and only what is at the head of the queue runs:
-//! it holds the feed's one token.
+//! Whatever changes the log or its bitfield is here, and only what is at the head of the queue
+//! runs: it holds the feed's one token.
 
 use std::collections::VecDeque;
 
@@ -15,7 +15,8 @@ use crate::engine::ids::OpId;
 use crate::feed::Put;
 use crate::replicate::Answer;
 
-/// Writes of more bytes than this are done on a worker: hashing them would hold the thread too long.
+/// Writes of more bytes than this are done on a worker: hashing them would hold the thread too
+/// long.
 const BIG: usize = 256 * 1024;
 /// The same for what remotes sent, where the blocks are large: the thread has their next bytes to
 /// read.
@@ -54,7 +55,8 @@ pub enum Change {
     Put(OpId, Box<Put>),
     /// Give up what a read found rotten; then fail the operations that read it.
     Repair(Vec<u64>, Vec<(OpId, Failure)>),
-    /// Give up what an audit found rotten; then answer it with the number of valid blocks, and these.
+    /// Give up what an audit found rotten; then answer it with the number of valid blocks, and
+    /// these.
     GiveUp(OpId, u64, Vec<u64>),
     /// Make the log shorter.
     Truncate {

@@ -79,7 +79,8 @@ impl FeedActor {
         }
     }
 
-    /// Something went wrong that cannot: what it was for fails, and the log is left alone from now on.
+    /// Something went wrong that cannot: what it was for fails, and the log is left alone from now
+    /// on.
     fn broke(&mut self, now: u64, task: &Task, why: &str) {
         let failure = Failure::internal(task.doing(), why);
         for op in task.ops() {
@@ -128,6 +129,7 @@ impl FeedActor {
         let live = self.log.get().is_none_or(|log| log.is_signed());
         self.succeed(op, Answer::Appended { start, len, byte_len, live });
         if len > start {
+            self.replicator.grew(byte_len);
             self.replicator.announce(start, len - start, None);
             for (index, wait) in self.replicator.arrived_range(start, len) {
                 if self.calls.wanted.remove(&OpId(wait.0)).is_some() {
@@ -284,12 +286,15 @@ impl FeedActor {
     fn sought(&mut self, op: OpId, result: Result<Sought, FeedError>) {
         let Some(Wanted::Seek(seek)) = self.calls.wanted.get(&op).copied() else { return };
         let Seek { bytes, start, end, hash, wait, if_available } = seek;
+        let is_within = self.log().is_some_and(|log| bytes <= log.byte_len());
         let (from, to) = match result {
             Ok(Sought::Block { index, offset }) => {
                 self.calls.wanted.remove(&op);
                 return self.succeed(op, Answer::Place { index, offset });
             }
             Ok(Sought::Within { start: from, end: to }) => (start.max(from), Some(end.map_or(to, |end| end.min(to)))),
+            // It may have grown since it was read.
+            Err(FeedError::OutOfBounds) if wait && is_within => return self.seek(op, false),
             Err(FeedError::OutOfBounds) if wait => (start, end),
             Err(FeedError::Store(StoreError::WouldBlock)) => return self.seek(op, true),
             Err(error) => return self.end_seek(op, error),
@@ -297,7 +302,7 @@ impl FeedActor {
         if !wait || to.is_some_and(|to| to <= from) {
             return self.end_seek(op, FeedError::CannotSeek);
         }
-        let wait = SeekWait { bytes, start: from, end: to, hash };
+        let wait = SeekWait { bytes, start: from, end: to, hash, is_beyond: !is_within };
         if if_available && !self.can_help(wait) {
             return self.end_seek(op, Failure::new("ENOTAVAILABLE", "Seek not available from peers"));
         }

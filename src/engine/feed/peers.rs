@@ -155,7 +155,8 @@ impl FeedActor {
                 Ok(()) => self.replicator.stored(*peer, *index, *size),
                 Err(error) => {
                     self.replicator.refused(*index, size.is_none());
-                    // A rotten node of ours is not the remote's fault: it is asked again, for that node too.
+                    // A rotten node of ours is not the remote's fault: it is asked again, for that
+                    // node too.
                     if !matches!(error, FeedError::NodeMissing(_)) {
                         faults.push((*peer, Failure::from(error)));
                     }
@@ -165,6 +166,7 @@ impl FeedActor {
         if let Some((len, byte_len)) = report.grown {
             let live = self.log.get().is_none_or(|log| log.is_signed());
             self.tell(FeedEvent::Append { len, byte_len, live });
+            self.replicator.grew(byte_len);
         }
         let has_new = !report.arrivals.is_empty();
         self.arrived(outlines, report.arrivals);

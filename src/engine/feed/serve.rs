@@ -3,7 +3,8 @@
 //! ```text
 //! Asked -> the stream's turn -> Room -> some requests read together -> Data, Unhave -> Served
 //! ```
-//! Invariant: a peer's answers leave in the order of its requests but for those that were read again.
+//! Invariant: a peer's answers leave in the order of its requests but for those that were read
+//! again.
 
 use super::actor::FeedActor;
 use super::change::Change;
@@ -65,7 +66,8 @@ impl FeedActor {
         });
     }
 
-    /// Answers with the block that holds a byte, if we know which; else with what was asked for besides.
+    /// Answers with the block that holds a byte, if we know which; else with what was asked for
+    /// besides.
     fn serve_byte(&mut self, peer: PeerId, request: Request, may_wait: bool) {
         let Some(log) = self.log() else { return };
         let io = if may_wait { log.io().clone() } else { log.io().cache_only() };

@@ -57,7 +57,8 @@ impl FeedActor {
         let io = self.io.clone();
         (options.hooks, options.indexing) = (self.hooks.clone(), self.indexing);
         let (id, queue) = (self.id, self.queue.clone());
-        // From a worker too: a JavaScript storage is asked for its other files by what it is told here.
+        // From a worker too: a JavaScript storage is asked for its other files by what it is told
+        // here.
         let found = move |key: Option<[u8; 32]>| {
             let discovery_key = key.as_ref().map(|key| discovery_key(key));
             queue.push(Event::Feed { feed: id, event: FeedEvent::Key { key, discovery_key } });
@@ -101,7 +102,8 @@ impl FeedActor {
         self.calls.needs_peers(op, holds_up_to)
     }
 
-    /// Reads a block that is held; one that is not any more is waited for, if `wait`. What is not in the cache, or is big, is read again on a worker.
+    /// Reads a block that is held; one that is not any more is waited for, if `wait`. What is not
+    /// in the cache, or is big, is read again on a worker.
     pub(super) fn read_block(&mut self, op: OpId, index: u64, wait: bool, may_block: bool) {
         let Some((log, io)) = self.begin_read(op, may_block) else { return };
         self.run(may_block, Task::Get { op, index, wait }, async move {

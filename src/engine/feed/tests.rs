@@ -379,3 +379,15 @@ fn files_are_removed_on_a_worker() {
     bench.run_all();
     assert!([close, destroy].into_iter().all(|op| matches!(bench.answer(op), Some(Ok(Answer::Nothing)))));
 }
+
+#[test]
+fn a_seek_beyond_the_end_is_answered_when_the_log_has_grown_whatever_its_range() {
+    let mut bench = Bench::open(true, false);
+    bench.append(&[b"0123456789"]);
+    let seek = Seek { bytes: 12, start: 7, end: Some(9), hash: true, wait: true, if_available: false };
+    let op = bench.call(Verb::Seek(seek));
+    bench.run_all();
+    assert!(bench.answer(op).is_none());
+    bench.append(&[b"abcdef"]);
+    assert!(matches!(bench.answer(op), Some(Ok(Answer::Place { index: 1, offset: 2 }))));
+}

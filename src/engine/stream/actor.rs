@@ -4,7 +4,8 @@
 //! Receive, Send, ...  ->  handle  ->  poll: messages of the remote's, whose turn it is, what JavaScript has to know
 //! ```
 //! Nothing more is read from the remote while our output is full, while its requests or blocks wait
-//! beyond their caps, or while its key waits for approval. Everything it does wrong ends the stream.
+//! beyond their caps, or while its key waits for approval. Everything it does wrong ends the
+//! stream.
 //!
 //! Invariant: `Readable` is said once until the bytes are taken; `Drained` once for each chunk that
 //! was held.
@@ -155,8 +156,8 @@ impl StreamActor {
         Some(Adopted { local, discovery_key, is_remote_open, timeout: self.timeout })
     }
 
-    /// Whether a feed may be opened. If the remote has opened it without proof that it knows the key it
-    /// may not, and is closed.
+    /// Whether a feed may be opened. If the remote has opened it without proof that it knows the
+    /// key it may not, and is closed.
     pub fn admits(&mut self, key: &[u8; 32]) -> bool {
         let discovery_key = discovery_key(key);
         let is_secure = self.protocol.public_key().is_some();

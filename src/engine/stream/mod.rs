@@ -1,4 +1,5 @@
-//! Stream: one connection as an actor. Bytes and a feed's messages in, a remote's messages and bytes out.
+//! Stream: one connection as an actor. Bytes and a feed's messages in, a remote's messages and
+//! bytes out.
 //!
 //! ```text
 //! actor    what comes in changes it, `poll` gives what is to be done next

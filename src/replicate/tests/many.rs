@@ -187,7 +187,7 @@ fn updates_and_seeks_that_nobody_can_answer_cost_nothing() {
         let mut crowd = Crowd::new(3, true, 0);
         for id in 0..waits {
             crowd.replicator.wait_update(WaitId(id), UpdateWait { min_len: FAR + id % 10, hash: true });
-            let seek = SeekWait { bytes: id, start: FAR, end: Some(FAR + 8), hash: false };
+            let seek = SeekWait { bytes: id, start: FAR, end: Some(FAR + 8), hash: false, is_beyond: false };
             crowd.replicator.wait_seek(WaitId(waits + id), seek);
         }
         crowd.round();

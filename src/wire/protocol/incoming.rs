@@ -3,9 +3,11 @@
 //! ```text
 //! open, close -> channels change, events      others -> the feed, if the remote may speak about it; else the stream; else none
 //! ```
-//! A wrong capability for a feed that is open here, or too many channels, is the remote's fault and ends the stream.
+//! A wrong capability for a feed that is open here, or too many channels, is the remote's fault and
+//! ends the stream.
 //!
-//! Invariant: a remote is heard on a channel only when its capability was checked there, unless there is no Noise.
+//! Invariant: a remote is heard on a channel only when its capability was checked there, unless
+//! there is no Noise.
 //! Source: hypercore-protocol@8.0.7 index.js `Channelizer`.
 
 use super::{Protocol, Queued, State};

@@ -59,7 +59,8 @@ fn frame(channel: u64, message: &Message) -> BytesMut {
     BytesMut::from(&out[..])
 }
 
-/// Made with simple-hypercore-protocol@2.1.2: the same keys and nonces as in noise.rs, open(key all 9), have(300).
+/// Made with simple-hypercore-protocol@2.1.2: the same keys and nonces as in noise.rs, open(key all
+/// 9), have(300).
 #[test]
 fn encrypted_bytes_agree_with_stock() {
     let (mut a, mut b) = pair(|_| {});

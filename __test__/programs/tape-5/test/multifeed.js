@@ -1,5 +1,6 @@
 'use strict'
-// multifeed 6 and kappa-core 7 come without tests: two groups of writers find each other's logs on one stream, and an index over all of them.
+// multifeed 6 and kappa-core 7 come without tests: two groups of writers find each other's logs on
+// one stream, and an index over all of them.
 
 const test = require('tape')
 const ram = require('random-access-memory')

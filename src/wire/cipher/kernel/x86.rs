@@ -1,12 +1,14 @@
-//! Kernels for x86-64. The rounds are those of the scalar kernel, on vectors; what differs is how lanes become blocks.
+//! Kernels for x86-64. The rounds are those of the scalar kernel, on vectors; what differs is how
+//! lanes become blocks.
 //!
 //! ```text
 //! 4 x 4 words are turned within each 128-bit part: vector j then holds words 4g..4g+4 of blocks j, j + 4, j + 8, j + 12
 //! ```
-//! `Avx2` and `Avx512` can only be had from `detect`, so that holding one proves that the processor can run its kernel.
+//! `Avx2` and `Avx512` can only be had from `detect`, so that holding one proves that the processor
+//! can run its kernel.
 //!
-//! Measured on a shared 2.1 GHz machine, chunks of 64 KiB: SSE2 1.3, AVX2 2.4, AVX-512 5-6 GB/s; scalar 0.5-0.6.
-//! 48 bytes cost 12 ns with AVX-512.
+//! Measured on a shared 2.1 GHz machine, chunks of 64 KiB: SSE2 1.3, AVX2 2.4, AVX-512 5-6 GB/s;
+//! scalar 0.5-0.6. 48 bytes cost 12 ns with AVX-512.
 
 #![allow(unsafe_code, reason = "vector loads and stores, and calls to functions that need a processor feature")]
 
