@@ -55,8 +55,8 @@ impl NodeCache {
     /// The node, if it is remembered.
     pub fn find(&mut self, index: NodeIndex) -> Option<Node> {
         let (hash, size) = match place(index) {
-            Some((subtree, place)) => (*self.low.get(subtree)?.get(place)?)?,
-            None => *self.high.get(index.0)?,
+            Some((subtree, place)) => self.low.look(subtree, |nodes| nodes.get(place).copied().flatten())??,
+            None => self.high.look(index.0, |content| *content)?,
         };
         Some(Node { index, hash, size })
     }
@@ -79,10 +79,10 @@ impl NodeCache {
     }
 
     fn change(&mut self, subtree: u64, place: usize, content: Option<Content>) {
-        if self.low.get(subtree).is_none() {
+        if self.low.look(subtree, |_| ()).is_none() {
             self.low.insert(subtree, [None; LOW]);
         }
-        if let Some(slot) = self.low.get(subtree).and_then(|nodes| nodes.get_mut(place)) {
+        if let Some(slot) = self.low.young.get_mut(&subtree).and_then(|nodes| nodes.get_mut(place)) {
             *slot = content;
         }
     }
@@ -120,12 +120,14 @@ impl<T: Copy> Generations<T> {
         Self { young: FxHashMap::default(), old: FxHashMap::default(), max }
     }
 
-    fn get(&mut self, key: u64) -> Option<&mut T> {
-        if !self.young.contains_key(&key) {
-            let value = *self.old.get(&key)?;
-            self.insert(key, value);
+    /// Looks at what is here; then it is in the young generation.
+    fn look<L>(&mut self, key: u64, look: impl Fn(&T) -> L) -> Option<L> {
+        if let Some(value) = self.young.get(&key) {
+            return Some(look(value));
         }
-        self.young.get_mut(&key)
+        let value = *self.old.get(&key)?;
+        self.insert(key, value);
+        Some(look(&value))
     }
 
     fn insert(&mut self, key: u64, value: T) {
