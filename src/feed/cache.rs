@@ -1,90 +1,66 @@
 //! Cache: nodes of the tree that are remembered, and which are read together.
 //!
-//! ```text
-//! low    0 1 2 3 4 5 6    8 9 ... 14     subtrees of four leaves, each in one piece: who needs one node of it needs others
-//! high         7              15         one by one
-//! ```
-//! Of each there are two generations of at most so many: when the young one is full it becomes the
-//! old one, and what was old and not asked for again is forgotten. That makes 78,848 nodes at most,
-//! in 4.4 MiB. Nodes are remembered as they were read: whether they are right shows when a block or
-//! a proof is checked against them, and `repair` puts right what is not.
+//! Who needs one node needs others of its subtree of three levels: they are in one place (see
+//! `subtrees`), and the lowest are read in one piece. Those of leaves do not push out those above
+//! them, which more need. In all 86,016 nodes are remembered at most, in 3.5 MiB. They are as they
+//! were read: whether they are right shows when a block or a proof is checked against them, and
+//! `repair` puts right what is not.
 //!
-//! Invariant: what is here was never replaced on disk since it was read. What the young generation
-//! has of a subtree is all that is known of it.
+//! Invariant: what is here was never replaced on disk since it was read.
 
 use std::ops::Range;
 
 use rustc_hash::FxHashMap;
 
-use crate::math::crypto::{Hash, Node};
+use super::subtrees::{Place, SPAN, Subtrees};
+use crate::math::crypto::Node;
 use crate::math::flat::NodeIndex;
 
-/// Subtrees in a generation: seven eighths of 4,096, what a table of that many places holds before
-/// it doubles.
-const SUBTREES: usize = 3_584;
-/// High nodes in a generation: seven eighths of 16,384.
-const HIGH: usize = 14_336;
+/// Sets of subtrees of leaves, each of two.
+const LOW: usize = 4_096;
+/// Sets of those above them.
+const HIGH: usize = 2_048;
 /// Nodes read at a time from whoever reads in order: 2.5 KiB cost little more than 40 bytes.
 const AHEAD: u64 = 64;
-/// Nodes of a subtree: four leaves and what joins them.
-const LOW: usize = 7;
-/// From one subtree to the next, in nodes; between two there is a high one.
-const SPAN: u64 = 8;
 
 /// Nodes by index.
 pub type NodeMap = FxHashMap<NodeIndex, Node>;
 
-/// Hash and size.
-type Content = (Hash, u64);
-
 /// See the file's head.
 pub struct NodeCache {
-    low: Generations<[Option<Content>; LOW]>,
-    high: Generations<Content>,
+    low: Subtrees,
+    high: Subtrees,
     /// The node after those that were read last.
     next: u64,
 }
 
 impl Default for NodeCache {
     fn default() -> Self {
-        Self { low: Generations::new(SUBTREES), high: Generations::new(HIGH), next: 0 }
+        Self { low: Subtrees::new(LOW), high: Subtrees::new(HIGH), next: 0 }
     }
 }
 
 impl NodeCache {
     /// The node, if it is remembered.
     pub fn find(&mut self, index: NodeIndex) -> Option<Node> {
-        let (hash, size) = match place(index) {
-            Some((subtree, place)) => self.low.look(subtree, |nodes| nodes.get(place).copied().flatten())??,
-            None => self.high.look(index.0, |content| *content)?,
-        };
-        Some(Node { index, hash, size })
+        let place = Place::of(index);
+        self.table(place).find(index, place)
     }
 
     /// Remembers a node.
     pub fn insert(&mut self, node: Node) {
-        let content = (node.hash, node.size);
-        match place(node.index) {
-            Some((subtree, place)) => self.change(subtree, place, Some(content)),
-            None => self.high.insert(node.index.0, content),
-        }
+        let place = Place::of(node.index);
+        self.table(place).insert(node, place);
     }
 
     /// Forgets a node.
     pub fn remove(&mut self, index: NodeIndex) {
-        match place(index) {
-            Some((subtree, place)) => self.change(subtree, place, None),
-            None => self.high.remove(index.0),
-        }
+        let place = Place::of(index);
+        self.table(place).remove(place);
     }
 
-    fn change(&mut self, subtree: u64, place: usize, content: Option<Content>) {
-        if self.low.look(subtree, |_| ()).is_none() {
-            self.low.insert(subtree, [None; LOW]);
-        }
-        if let Some(slot) = self.low.young.get_mut(&subtree).and_then(|nodes| nodes.get_mut(place)) {
-            *slot = content;
-        }
+    fn table(&mut self, place: Place) -> &mut Subtrees {
+        if place.layer == 0 { &mut self.low } else { &mut self.high }
     }
 
     /// The nodes to read where one is missing: many for somebody who reads on where the last read
@@ -99,48 +75,6 @@ impl NodeCache {
         };
         self.next = first.saturating_add(len);
         first..self.next
-    }
-}
-
-/// Subtree and place in it of a low node; None for a high one.
-fn place(index: NodeIndex) -> Option<(u64, usize)> {
-    let place = usize::try_from(index.0 % SPAN).ok().filter(|place| *place < LOW)?;
-    Some((index.0 / SPAN, place))
-}
-
-/// What was asked for last, by number.
-struct Generations<T> {
-    young: FxHashMap<u64, T>,
-    old: FxHashMap<u64, T>,
-    max: usize,
-}
-
-impl<T: Copy> Generations<T> {
-    fn new(max: usize) -> Self {
-        Self { young: FxHashMap::default(), old: FxHashMap::default(), max }
-    }
-
-    /// Looks at what is here; then it is in the young generation.
-    fn look<L>(&mut self, key: u64, look: impl Fn(&T) -> L) -> Option<L> {
-        if let Some(value) = self.young.get(&key) {
-            return Some(look(value));
-        }
-        let value = *self.old.get(&key)?;
-        self.insert(key, value);
-        Some(look(&value))
-    }
-
-    fn insert(&mut self, key: u64, value: T) {
-        if self.young.len() >= self.max {
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.clear();
-        }
-        self.young.insert(key, value);
-    }
-
-    fn remove(&mut self, key: u64) {
-        self.young.remove(&key);
-        self.old.remove(&key);
     }
 }
 

@@ -43,6 +43,7 @@ mod report;
 mod seek;
 mod serve;
 mod state;
+mod subtrees;
 #[cfg(test)]
 mod tests;
 mod truncate;

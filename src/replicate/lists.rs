@@ -1,17 +1,22 @@
 //! Lists: single blocks that are being downloaded.
 //!
 //! ```text
-//! list 3   9 2 5 0         left: 2       by place   0: list 3, missing    2: list 3, held    5: list 3, list 4 ...
-//! list 4   5 7             left: 2
+//! list 3   9 2 5 0         left: 2       lists of    0: 3    2: 3    5: 3, 4    7: 4    9: 3
+//! list 4   5 7             left: 2       missing     0 5 7
 //! ```
-//! A block that arrives finds its lists by its place, in whatever order it comes; what a list lacks
-//! is offered to all peers in the list's order (see `offers`). A block that the program clears has
-//! been downloaded all the same.
+//! A block that arrives finds its lists, in whatever order it comes; what a list lacks is offered to
+//! all peers in the list's order (see `offers`). A block that the program clears has been downloaded
+//! all the same.
 //!
-//! Invariant: `left` is the number of a list's places that are missing.
+//! Invariant: every block of a list that has begun is either missing or held, and `left` is the
+//! number of a list's blocks that are missing.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use rustc_hash::FxHashMap;
+
+use super::blocks::Blocks;
 use super::types::{Looks, WaitId};
 use super::windows::WINDOW;
 use crate::log::bitfield::Bitfield;
@@ -20,12 +25,59 @@ use crate::log::bitfield::Bitfield;
 #[derive(Default)]
 pub(super) struct Lists {
     all: BTreeMap<u64, List>,
-    /// Block and list; true if it is missing.
-    places: BTreeMap<(u64, u64), bool>,
+    members: Members,
+    missing: Blocks,
+    held: Blocks,
     /// Those that were not compared with the log yet.
     new: BTreeSet<u64>,
     met: Vec<u64>,
     waited_for: usize,
+}
+
+/// The lists of each block.
+#[derive(Default)]
+struct Members {
+    /// One of each.
+    first: FxHashMap<u64, u64>,
+    /// Block and list, where there are several.
+    others: BTreeSet<(u64, u64)>,
+}
+
+impl Members {
+    /// False if the block is in this list already.
+    fn insert(&mut self, block: u64, list: u64) -> bool {
+        match self.first.entry(block) {
+            Entry::Vacant(first) => {
+                first.insert(list);
+                true
+            }
+            Entry::Occupied(first) => *first.get() != list && self.others.insert((block, list)),
+        }
+    }
+
+    /// True if the block is in no list any more.
+    fn remove(&mut self, block: u64, list: u64) -> bool {
+        if self.others.remove(&(block, list)) || self.first.get(&block) != Some(&list) {
+            return false;
+        }
+        let next = self.others_of(block).next();
+        match next {
+            Some(next) => {
+                self.others.remove(&(block, next));
+                self.first.insert(block, next);
+            }
+            None => drop(self.first.remove(&block)),
+        }
+        next.is_none()
+    }
+
+    fn of(&self, block: u64) -> impl Iterator<Item = u64> {
+        self.first.get(&block).copied().into_iter().chain(self.others_of(block))
+    }
+
+    fn others_of(&self, block: u64) -> impl Iterator<Item = u64> {
+        self.others.range((block, 0)..=(block, u64::MAX)).map(|(_, list)| *list)
+    }
 }
 
 /// One list.
@@ -63,10 +115,12 @@ impl Lists {
         self.new.remove(&number);
         self.waited_for -= usize::from(list.id.is_some());
         if self.all.is_empty() {
-            self.places.clear();
-        } else {
-            for block in &list.blocks {
-                self.places.remove(&(*block, number));
+            (self.members, self.missing, self.held) = Default::default();
+            return Some(list);
+        }
+        for block in &list.blocks {
+            if self.members.remove(*block, number) && !self.missing.remove(*block) {
+                self.held.remove(*block);
             }
         }
         Some(list)
@@ -84,11 +138,16 @@ impl Lists {
             let Some(list) = self.all.get_mut(&number) else { continue };
             for block in &list.blocks {
                 looks.count();
-                let is_missing = !bitfield.get(*block);
-                if self.places.insert((*block, number), is_missing).is_none() && is_missing {
-                    list.left += 1;
-                    missing.push(*block);
+                if !self.members.insert(*block, number) {
+                    continue;
                 }
+                if self.held.contains(*block) || !self.missing.contains(*block) && bitfield.get(*block) {
+                    self.held.insert(*block);
+                    continue;
+                }
+                self.missing.insert(*block);
+                list.left += 1;
+                missing.push(*block);
             }
             if list.left == 0 {
                 self.met.push(number);
@@ -99,21 +158,22 @@ impl Lists {
 
     /// True if some list lacks a block.
     pub fn wants(&self, block: u64, looks: &Looks) -> bool {
-        self.places.range((block, 0)..=(block, u64::MAX)).any(|(_, is_missing)| {
-            looks.count();
-            *is_missing
-        })
+        looks.count();
+        self.missing.contains(block)
     }
 
     /// Blocks came.
     pub fn arrived(&mut self, start: u64, end: u64, looks: &Looks) {
-        for ((_, number), is_missing) in self.places.range_mut((start, 0)..(end, 0)) {
-            looks.count();
-            let Some(list) = self.all.get_mut(number).filter(|_| *is_missing) else { continue };
-            *is_missing = false;
-            list.left -= 1;
-            if list.left == 0 {
-                self.met.push(*number);
+        while let Some(block) = self.missing.next(start).filter(|block| *block < end) {
+            self.missing.remove(block);
+            self.held.insert(block);
+            for number in self.members.of(block) {
+                looks.count();
+                let Some(list) = self.all.get_mut(&number) else { continue };
+                list.left -= 1;
+                if list.left == 0 {
+                    self.met.push(number);
+                }
             }
         }
     }
@@ -121,14 +181,17 @@ impl Lists {
     /// Blocks were lost; gives those that lists lack now.
     pub fn lost(&mut self, start: u64, end: u64, looks: &Looks) -> Vec<u64> {
         let mut missing = Vec::new();
-        for ((block, number), is_missing) in self.places.range_mut((start, 0)..(end, 0)) {
-            looks.count();
-            let Some(list) = self.all.get_mut(number).filter(|_| !*is_missing) else { continue };
-            *is_missing = true;
-            list.left += 1;
-            missing.push(*block);
+        while let Some(block) = self.held.next(start).filter(|block| *block < end) {
+            self.held.remove(block);
+            self.missing.insert(block);
+            missing.push(block);
+            for number in self.members.of(block) {
+                looks.count();
+                if let Some(list) = self.all.get_mut(&number) {
+                    list.left += 1;
+                }
+            }
         }
-        missing.dedup();
         missing
     }
 

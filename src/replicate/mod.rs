@@ -20,6 +20,7 @@
 //! Source: hypercore@9.12.0 lib/replicate.js.
 
 mod asks;
+mod blocks;
 mod ending;
 mod gets;
 mod inbox;

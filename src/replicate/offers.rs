@@ -2,15 +2,19 @@
 //!
 //! ```text
 //! by order   0: block 7   2: block 3   3: hash of 9   ...      a peer's glance: all before 2 was seen, and passed over
-//! by place   3, 7, 9'                                          what it told since: blocks 5..8 are fresh, look there again
+//! by block   3, 7, 9                                           what it told since: blocks 5..8 are fresh, look there again
 //! ```
 //! A peer looks once at every offer; one that it passed over, since it lacks the block, is looked
 //! at again only if it tells that it has it. So a message costs what is new in it, not what waits.
 //!
-//! Invariant: both maps tell of the same asks. An order is used once.
+//! Invariant: orders, places and blocks tell of the same asks. An order is used once.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
+use rustc_hash::FxHashMap;
+
+use super::blocks::Blocks;
 use super::types::{Ask, Looks};
 use crate::log::haves::Haves;
 
@@ -18,7 +22,10 @@ use crate::log::haves::Haves;
 #[derive(Default)]
 pub(super) struct Offers {
     by_order: BTreeMap<u64, Ask>,
-    places: BTreeMap<Ask, u64>,
+    /// The order of each.
+    places: FxHashMap<Ask, u64>,
+    /// Of which something is offered: itself, its hash, or both.
+    blocks: Blocks,
     next: u64,
 }
 
@@ -70,9 +77,10 @@ impl Offers {
 
     /// Offers an ask, unless it is here already.
     pub fn insert(&mut self, ask: Ask) {
-        if !self.places.contains_key(&ask) {
-            self.places.insert(ask, self.next);
+        if let Entry::Vacant(place) = self.places.entry(ask) {
+            place.insert(self.next);
             self.by_order.insert(self.next, ask);
+            self.blocks.insert(ask.index);
             self.next += 1;
         }
     }
@@ -86,15 +94,17 @@ impl Offers {
 
     /// Takes an offer back.
     pub fn remove(&mut self, ask: Ask) {
-        if let Some(order) = self.places.remove(&ask) {
-            self.by_order.remove(&order);
+        let Some(order) = self.places.remove(&ask) else { return };
+        self.by_order.remove(&order);
+        if !self.places.contains_key(&Ask { hash: !ask.hash, ..ask }) {
+            self.blocks.remove(ask.index);
         }
     }
 
     /// Takes the offers of `start..end` back.
     pub fn remove_range(&mut self, start: u64, end: u64) {
-        while let Some((&ask, _)) = self.places.range(Ask::block(start)..Ask::block(end)).next() {
-            self.remove(ask);
+        while let Some(index) = self.blocks.next(start).filter(|index| *index < end) {
+            [false, true].into_iter().for_each(|hash| self.remove(Ask { index, hash }));
         }
     }
 
@@ -123,7 +133,7 @@ impl Offers {
     fn next_fresh(&self, glance: &mut Glance, haves: &Haves, looks: &Looks) -> Option<Ask> {
         while let Some((from, end)) = glance.fresh {
             looks.count();
-            let offer = self.places.range(from..).next().map(|(ask, _)| *ask).filter(|ask| ask.index < end);
+            let offer = self.next_from(from).filter(|ask| ask.index < end);
             let had = offer.and_then(|ask| haves.next(ask.index)).filter(|block| *block < end);
             let (Some(ask), Some(had)) = (offer, had) else {
                 glance.fresh = None;
@@ -137,6 +147,16 @@ impl Offers {
             glance.fresh = Some((Ask::block(had), end));
         }
         None
+    }
+
+    /// The first offer from this one on: of two for a block that of the block itself.
+    fn next_from(&self, from: Ask) -> Option<Ask> {
+        let of = |index| {
+            let asks = [false, true].map(|hash| Ask { index, hash });
+            asks.into_iter().find(|ask| *ask >= from && self.places.contains_key(ask))
+        };
+        let index = self.blocks.next(from.index)?;
+        of(index).or_else(|| of(self.blocks.next(index.checked_add(1)?)?))
     }
 
     fn next_unseen(&self, glance: &mut Glance, haves: &Haves, looks: &Looks) -> Option<Ask> {
