@@ -5,7 +5,7 @@
 //! taken blocks                  3..19   24..25        asked for or come, so that a search jumps over them
 //! ```
 //! A peer that is late is no holder any more, so that another can be asked, but stays an asker: its
-//! answer is welcome, and it is told when nobody needs the block.
+//! answer is welcome, and whoever is not first is told that nobody needs the block any more.
 //!
 //! Invariant: an entry has a holder or an asker. A block that is taken has a holder, or is held;
 //! far out, and in many pieces, taken blocks may be forgotten.
@@ -47,9 +47,12 @@ impl Asks {
 
     /// A request is sent to a peer.
     pub fn insert(&mut self, ask: Ask, peer: PeerId) {
-        let entry = self.entries.entry(ask).or_default();
-        entry.askers.push(peer);
-        if entry.holder.replace(peer).is_none() {
+        self.entries.entry(ask).or_default().askers.push(peer);
+        self.hold(ask, peer);
+    }
+
+    fn hold(&mut self, ask: Ask, peer: PeerId) {
+        if self.entries.entry(ask).or_default().holder.replace(peer).is_none() {
             self.held += 1;
             if !ask.hash {
                 self.taken.insert(ask.index);
@@ -65,7 +68,16 @@ impl Asks {
         self.forget_if_empty(ask);
     }
 
-    /// Takes an ask out, and gives all who were asked, in their order.
+    /// A peer has answered: it holds the ask until that is kept, or refused. Gives the others who were
+    /// asked, in their order.
+    pub fn answer(&mut self, ask: Ask, peer: PeerId) -> Vec<PeerId> {
+        let mut others = self.take_askers(ask);
+        others.retain(|other| *other != peer);
+        self.hold(ask, peer);
+        others
+    }
+
+    /// Takes out all who were asked, and gives them in their order.
     pub fn take_askers(&mut self, ask: Ask) -> Vec<PeerId> {
         let mut askers = self.entries.get_mut(&ask).map(|entry| std::mem::take(&mut entry.askers)).unwrap_or_default();
         self.forget_if_empty(ask);

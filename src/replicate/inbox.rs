@@ -17,8 +17,9 @@ use super::types::{Answer, Ask, Fault, Local, Output, PeerId, Request};
 use crate::wire::Message;
 
 impl Replicator {
-    /// Takes one message. An error is the remote's fault and ends its channel.
-    pub fn receive(&mut self, local: Local<'_>, id: PeerId, message: Message) -> Result<(), Fault> {
+    /// Takes one message, at `now` in milliseconds. An error is the remote's fault and ends its
+    /// channel.
+    pub fn receive(&mut self, now: u64, local: Local<'_>, id: PeerId, message: Message) -> Result<(), Fault> {
         self.looks.count();
         match message {
             Message::Options { extensions, ack } => self.on_options(id, extensions, ack.unwrap_or(false)),
@@ -36,7 +37,7 @@ impl Replicator {
             }
             Message::Cancel { index, .. } => self.on_cancel(id, index),
             Message::Data { index, value, nodes, signature } => {
-                self.on_data(local, Answer { peer: id, index, value, nodes, signature });
+                self.on_data(now, local, Answer { peer: id, index, value, nodes, signature });
             }
             Message::Extension { id: number, payload } => {
                 self.outputs.push_back(Output::Extension(id, number, payload));
@@ -100,21 +101,20 @@ impl Replicator {
 
     /// Only answers to our own requests are looked at; the rest cannot hurt and is dropped, or kept
     /// if it was invited.
-    fn on_data(&mut self, local: Local<'_>, answer: Answer) {
+    fn on_data(&mut self, now: u64, local: Local<'_>, answer: Answer) {
         let (id, ask) = (answer.peer, Ask { index: answer.index, hash: answer.value.is_none() });
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        let Some(taken) = peer.requests.take(ask) else { return self.on_push(local, answer) };
-        if let Some(value) = &answer.value {
-            peer.requests.note_size(value.len());
-        }
+        let Some(taken) = peer.requests.take(now, ask, answer.weight()) else { return self.on_push(local, answer) };
         self.mark(id);
-        if taken != ask {
+        self.note_time(taken.took);
+        if taken.ask != ask {
             // A seek's answer: it waits for this block now, which may be asked of others all the
             // same.
-            self.waits.seeks.rename(taken, ask);
-            self.give_up(id, taken);
+            self.waits.seeks.rename(taken.ask, ask);
+            self.give_up(id, taken.ask);
         } else {
-            self.asks.remove_asker(ask, id);
+            let others = self.asks.answer(ask, id);
+            others.into_iter().for_each(|other| self.take_back(other, ask));
         }
         if !ask.hash && local.bitfield.get(ask.index) {
             self.finish(ask);

@@ -6,6 +6,7 @@
 //! replicator   all peers: add, open, remove          inbox, wants, serving   what a message changes
 //! peer         a phase, two sides, requests, uploads settle, time, ending    what follows from a change
 //! waits        gets, updates, seeks, spans, lists    waiting                 what the owner asks for
+//! requests, pace, patience                           what a peer was asked, how much at a time, and for how long
 //! asks, offers, index, intervals                     who was asked, what is open to anybody, who can be concerned
 //! ```
 //! Knows which peer has what, who was asked for what, and who waits for it. It reads the log
@@ -13,9 +14,9 @@
 //! [`Replicator::settle`], which the engine calls once a round. Time comes in as milliseconds, dice
 //! as seeds.
 //!
-//! Invariant: a block is asked of one peer at a time, unless that peer keeps it waiting for
-//! [`LATE_AFTER`]. What one peer, wait or download costs does not depend on how many others there
-//! are. What a peer sends can be useless but not harmful: haves are capped, answers to nothing are
+//! Invariant: a block is asked of one peer at a time, unless that peer's answer is overdue (see
+//! `patience`). What one peer, wait or download costs does not depend on how many others there are.
+//! What a peer sends can be useless but not harmful: haves are capped, answers to nothing are
 //! dropped.
 //! Source: hypercore@9.12.0 lib/replicate.js.
 
@@ -28,6 +29,8 @@ mod index;
 mod intervals;
 mod lists;
 mod offers;
+mod pace;
+mod patience;
 mod peer;
 mod replicator;
 mod requests;
@@ -50,7 +53,7 @@ mod windows;
 pub use peer::Peer;
 pub use replicator::Replicator;
 pub use types::{
-    Answer, Fault, GIVEN_UP_AFTER, LATE_AFTER, Local, Output, PeerId, PeerOptions, PeerStats, Range, Request, SeekWait,
-    UpdateWait, WaitId,
+    Answer, Fault, GIVEN_UP_AFTER, Local, Output, PeerId, PeerOptions, PeerStats, Range, Request, SeekWait, UpdateWait,
+    WaitId,
 };
 pub use uploads::MAX_UPLOADS;

@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::asks::Asks;
 use super::index::Index;
+use super::patience::Patience;
 use super::peer::{Peer, Phase, Side};
+use super::requests::Expected;
 use super::types::{Ask, Looks, Output, PeerId, PeerOptions};
 use super::waits::Waits;
 use crate::wire::Message;
@@ -30,6 +32,10 @@ pub struct Replicator {
     pub(super) is_sparse: bool,
     pub(super) allow_push: bool,
     pub(super) is_cautious: bool,
+    /// What the answers of all peers usually take.
+    pub(super) patience: Patience,
+    /// What is expected of peers.
+    pub(super) expected: Expected,
     extensions: Vec<String>,
 }
 
@@ -115,6 +121,14 @@ impl Replicator {
         self.index.add(id, peer.filed, options.live);
         self.peers.insert(id, peer);
         self.refile(id);
+        self.note_company();
+    }
+
+    fn note_company(&mut self) {
+        let is_shared = self.peers.len() > 1;
+        if is_shared != self.expected.is_shared {
+            self.expect(Expected { is_shared, ..self.expected });
+        }
     }
 
     /// The remote has opened its side and proved that it knows the key.
@@ -137,6 +151,7 @@ impl Replicator {
         let Some(mut peer) = self.peers.remove(&id) else { return };
         self.index.remove(id, peer.filed, peer.options.live);
         self.report_wants(-i64::from(peer.wants.inflight));
+        self.note_company();
         let asks = peer.requests.clear();
         asks.into_iter().for_each(|ask| self.give_up(id, ask));
     }

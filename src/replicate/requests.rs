@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! in flight   | late | late | late |  new  |  new  | ...  <- the next       in the order in which they were sent
-//!               <--- late: another peer may be asked too    window: how many may be in flight
+//!               <--- overdue: others are asked too           as many as the line carries (see `pace`)
 //! ```
 //! A peer that says that it has lost what it was asked for is asked again when it says that it has
 //! it, but not for ever: at the third time not before the next pardon, and one that has lost 4,096
@@ -10,21 +10,23 @@
 //!
 //! Invariant: what is in flight was asked; the late ones are the first. All of it is bounded by the
 //! window and by the refusals, whatever the remote says.
-//! Source: hypercore@9.12.0 lib/replicate.js `_request`, `_clear`; the window and the refusals are
+//! Source: hypercore@9.12.0 lib/replicate.js `_request`, `_clear`; the pace and the refusals are
 //! ours.
 
 use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::types::{Ask, GIVEN_UP_AFTER, LATE_AFTER};
+use super::pace::{Pace, Sample};
+use super::patience::{self, Patience};
+use super::types::{Ask, GIVEN_UP_AFTER};
 
-/// How many requests a peer may be given at first; stock's fixed number.
-const FIRST_WINDOW: usize = 16;
-/// And at most.
-const MAX_WINDOW: usize = 512;
-/// Blocks in flight, in bytes, that the window may reach: enough for 100 MB/s at 40 ms.
-const MAX_WINDOW_BYTES: usize = 4 * 1024 * 1024;
+/// How many requests that somebody waits for may go beyond what the line carries.
+const URGENT: usize = 16;
+/// A peer that has answered nothing for so many milliseconds is asked for one thing at a time.
+const SILENT: u64 = 500;
+/// What was refused is asked for again after so many milliseconds.
+const PARDON: u64 = 2_000;
 /// How often a peer may take back what it said it had.
 const MAX_REFUSALS: u32 = 3;
 /// How many different ones it may take back; then it is asked for nothing until the next pardon.
@@ -36,6 +38,33 @@ struct Inflight {
     ask: Ask,
     bytes: u64,
     sent: u64,
+    number: u64,
+    ahead: usize,
+}
+
+/// What is expected of a peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// After how many milliseconds the answers of others are overdue; that counts as long as it has
+    /// not answered itself.
+    pub overdue: u64,
+    /// There are others who could be asked: where there are none, nothing is gained by knowing early.
+    pub is_shared: bool,
+}
+
+impl Default for Expected {
+    fn default() -> Self {
+        Self { overdue: patience::MOST, is_shared: false }
+    }
+}
+
+/// A request whose answer has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// What was asked for; a seek's answer may be of another block.
+    pub ask: Ask,
+    /// How many milliseconds it took.
+    pub took: u64,
 }
 
 /// See the file's head.
@@ -50,9 +79,14 @@ pub(super) struct Requests {
     /// Since when, in milliseconds, requests wait and no answer comes. None when the next look at
     /// the clock is to say.
     silent_since: Option<u64>,
-    window: usize,
-    is_fixed: bool,
-    block_size: usize,
+    /// It has not answered for so long that only a new answer counts.
+    is_silent: bool,
+    pace: Pace,
+    patience: Patience,
+    /// What is expected of it.
+    expected: Expected,
+    /// The number of the next one.
+    next: u64,
 }
 
 impl Requests {
@@ -65,9 +99,11 @@ impl Requests {
             refusals: FxHashMap::default(),
             pardon_at: 0,
             silent_since: None,
-            window: max.unwrap_or(FIRST_WINDOW),
-            is_fixed: max.is_some(),
-            block_size: 0,
+            is_silent: false,
+            pace: Pace::new(max),
+            patience: Patience::default(),
+            expected: Expected::default(),
+            next: 0,
         }
     }
 
@@ -82,10 +118,13 @@ impl Requests {
     }
 
     /// True if another request may be sent. `urgent` ones, that somebody waits for, may go 16
-    /// beyond the window.
+    /// beyond what the line carries; a peer that has fallen silent is given one.
     pub fn has_room(&self, urgent: bool) -> bool {
-        let window = self.window + if urgent { FIRST_WINDOW } else { 0 };
-        self.inflight.len() < window && self.refusals.len() < MAX_REFUSED
+        if self.is_silent {
+            return self.inflight.is_empty();
+        }
+        let most = self.pace.requests() + if urgent { URGENT } else { 0 };
+        self.inflight.len() < most && self.refusals.len() < MAX_REFUSED
     }
 
     /// True if it was asked of this peer, or may not be.
@@ -106,7 +145,10 @@ impl Requests {
     /// A request is sent.
     pub fn push(&mut self, ask: Ask, bytes: u64, now: u64) {
         self.asked.insert(ask);
-        self.inflight.push_back(Inflight { ask, bytes, sent: now });
+        let ahead = self.inflight.len() + 1;
+        self.inflight.push_back(Inflight { ask, bytes, sent: now, number: self.next, ahead });
+        self.next += 1;
+        self.pace.sent(ahead);
         self.note_time(now);
     }
 
@@ -115,26 +157,26 @@ impl Requests {
         self.silent_since = if self.inflight.is_empty() { None } else { self.silent_since.or(Some(now)) };
     }
 
-    /// Takes the request that this answer belongs to; None if nothing like it was asked.
-    pub fn take(&mut self, ask: Ask) -> Option<Ask> {
+    /// Takes the request that this answer of so many bytes belongs to; None if nothing like it was
+    /// asked.
+    pub fn take(&mut self, now: u64, ask: Ask, bytes: usize) -> Option<Taken> {
         let exact = |inflight: &Inflight| inflight.ask == ask;
         let by_bytes = |inflight: &Inflight| inflight.bytes > 0 && inflight.ask.hash == ask.hash;
         let place = self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
-        let was_full = self.inflight.len() >= self.window;
-        let is_late = place < self.late;
-        let ask = self.remove(place)?;
-        self.silent_since = None;
-        if was_full && !is_late {
-            self.widen();
-        }
-        Some(ask)
+        let taken = self.remove(place)?;
+        let took = now.saturating_sub(taken.sent);
+        (self.silent_since, self.is_silent) = (None, false);
+        self.patience.note(took);
+        let sample = Sample { number: taken.number, ahead: taken.ahead, took, bytes };
+        self.pace.answered(now, sample, self.next);
+        Some(Taken { ask: taken.ask, took })
     }
 
-    fn remove(&mut self, place: usize) -> Option<Ask> {
+    fn remove(&mut self, place: usize) -> Option<Inflight> {
         let taken = self.inflight.remove(place)?;
         self.late -= usize::from(place < self.late);
         self.asked.remove(&taken.ask);
-        Some(taken.ask)
+        Some(taken)
     }
 
     /// The remote has lost `start..end`: takes back what it was asked for in there. What it loses
@@ -147,7 +189,7 @@ impl Requests {
                 at += 1;
                 continue;
             }
-            lost.extend(self.remove(at));
+            lost.extend(self.remove(at).map(|inflight| inflight.ask));
             self.silent_since = None;
             let count = self.refusals.entry(inflight.ask).or_default();
             *count += 1;
@@ -156,6 +198,12 @@ impl Requests {
             }
         }
         lost
+    }
+
+    /// True if this is what a peer that has fallen silent was given last: it shows whether it is
+    /// still there.
+    pub fn is_probe(&self, ask: Ask) -> bool {
+        self.is_silent && self.inflight.len() == 1 && self.was_asked(ask)
     }
 
     /// Takes back a request; an answer that comes all the same was not asked for. False if it was
@@ -170,7 +218,7 @@ impl Requests {
         self.asked.clear();
         self.refusals.clear();
         self.late = 0;
-        self.silent_since = None;
+        (self.silent_since, self.is_silent) = (None, false);
         self.inflight.drain(..).map(|inflight| inflight.ask).collect()
     }
 
@@ -179,7 +227,7 @@ impl Requests {
         if self.refusals.is_empty() || now < self.pardon_at {
             return Vec::new();
         }
-        self.pardon_at = now + LATE_AFTER;
+        self.pardon_at = now + PARDON;
         let often = self.refusals.drain().filter(|(_, count)| *count >= MAX_REFUSALS);
         let pardoned: Vec<Ask> = often.map(|(ask, _)| ask).collect();
         for ask in &pardoned {
@@ -188,13 +236,39 @@ impl Requests {
         pardoned
     }
 
-    /// Those that have become late.
+    /// What is expected of it has changed.
+    pub fn expect(&mut self, expected: Expected) {
+        self.expected = expected;
+    }
+
+    fn overdue_after(&self) -> u64 {
+        match self.expected {
+            Expected { is_shared: false, .. } => patience::MOST,
+            Expected { overdue, .. } => self.patience.overdue().unwrap_or(overdue),
+        }
+    }
+
+    /// Those that have become overdue.
     pub fn take_late(&mut self, now: u64) -> Vec<Ask> {
-        let is_late = |inflight: &&Inflight| now.saturating_sub(inflight.sent) >= LATE_AFTER;
+        let overdue = self.overdue_after();
+        let is_late = |inflight: &&Inflight| now.saturating_sub(inflight.sent) >= overdue;
         let late: Vec<Ask> =
             self.inflight.iter().skip(self.late).take_while(is_late).map(|inflight| inflight.ask).collect();
         self.late += late.len();
         late
+    }
+
+    /// If nothing was answered for long, one answer has to come before the peer is asked for more.
+    pub fn note_silence(&mut self, now: u64) {
+        if !self.is_silent && self.silent_at().is_some_and(|at| at <= now) {
+            self.is_silent = true;
+            self.pace.begin_again();
+        }
+    }
+
+    fn silent_at(&self) -> Option<u64> {
+        let since = self.silent_since.filter(|_| !self.inflight.is_empty())?;
+        Some(since.saturating_add(self.overdue_after().max(SILENT)))
     }
 
     /// Those that are taken for lost.
@@ -202,7 +276,7 @@ impl Requests {
         let is_lost = |inflight: &Inflight| now.saturating_sub(inflight.sent) >= GIVEN_UP_AFTER;
         let mut lost = Vec::new();
         while self.inflight.front().is_some_and(is_lost) {
-            lost.extend(self.remove(0));
+            lost.extend(self.remove(0).map(|inflight| inflight.ask));
         }
         lost
     }
@@ -221,25 +295,12 @@ impl Requests {
 
     /// When there is something to do if no answer comes until then, in milliseconds.
     pub fn due(&self, timeout: Option<u64>) -> Option<u64> {
-        let late = self.inflight.get(self.late).map(|inflight| inflight.sent + LATE_AFTER);
+        let late = self.inflight.get(self.late).map(|inflight| inflight.sent + self.overdue_after());
         let lost = self.inflight.front().map(|inflight| inflight.sent + GIVEN_UP_AFTER);
-        let silent = self.silent_since.zip(timeout).map(|(since, timeout)| since.saturating_add(timeout));
-        let silent = silent.filter(|_| !self.inflight.is_empty());
+        let timed_out = self.silent_since.zip(timeout).map(|(since, timeout)| since.saturating_add(timeout));
+        let timed_out = timed_out.filter(|_| !self.inflight.is_empty());
+        let silent = self.silent_at().filter(|_| !self.is_silent);
         let pardon = (!self.refusals.is_empty()).then_some(self.pardon_at);
-        [late, lost, silent, pardon].into_iter().flatten().min()
-    }
-
-    /// Adapts to the size of the blocks that this peer sends, in bytes.
-    pub fn note_size(&mut self, size: usize) {
-        self.block_size = (self.block_size * 7 + size) / 8;
-    }
-
-    /// The link kept all requests busy: allow one more for each answer, which doubles the window
-    /// every round trip.
-    fn widen(&mut self) {
-        let fits = (self.window + 1).saturating_mul(self.block_size) <= MAX_WINDOW_BYTES;
-        if !self.is_fixed && self.window < MAX_WINDOW && fits {
-            self.window += 1;
-        }
+        [late, lost, timed_out, silent, pardon].into_iter().flatten().min()
     }
 }

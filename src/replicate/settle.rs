@@ -9,8 +9,7 @@
 //! seen together.
 //!
 //! Invariant: after it no peer with room lacks a request that it could be sent; and a block is
-//! asked of one peer at a time, unless that one keeps it waiting for
-//! [`LATE_AFTER`](super::LATE_AFTER).
+//! asked of one peer at a time, unless its answer is overdue (see `patience`).
 //! Source: hypercore@9.12.0 lib/replicate.js `_update`.
 
 use std::ops::Bound;
@@ -157,6 +156,7 @@ impl Replicator {
     fn request(&mut self, now: u64, local: Local<'_>, id: PeerId, pick: Pick) {
         let Pick { ask, bytes } = pick;
         let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.requests.expect(self.expected);
         peer.requests.push(ask, bytes, now);
         self.asks.insert(ask, id);
         let nodes = if self.is_cautious { 0 } else { tree::digest(local.bitfield, BlockIndex(ask.index)) };

@@ -83,7 +83,7 @@ fn q1_a_have_of_the_first_versions_ends_our_wants() {
     let empty = holding(0);
     for (length, ends) in [(None, true), (Some(0), true), (Some(1), true), (Some(1024 * 1024), false)] {
         let mut replicator = with_peer(options(true, true));
-        replicator.receive(local(&empty, 0), PEER, have(0, length, Some(&[0xff]))).unwrap();
+        replicator.receive(0, local(&empty, 0), PEER, have(0, length, Some(&[0xff]))).unwrap();
         replicator.settle(0, local(&empty, 0));
         assert_eq!(wants(&sent(&mut replicator)) == 0, ends, "{length:?}");
     }
@@ -94,14 +94,14 @@ fn q9_and_q10_wants_are_answered_if_aligned_and_the_first_one_twice() {
     let held = holding(3);
     let mut replicator = with_peer(options(true, false));
     for (start, length) in [(1, Some(8192)), (0, Some(8191)), (8192, Some(100))] {
-        replicator.receive(local(&held, 3), PEER, Message::Want { start, length }).unwrap();
+        replicator.receive(0, local(&held, 3), PEER, Message::Want { start, length }).unwrap();
         assert_eq!(sent(&mut replicator), []);
     }
     let want = Message::Want { start: 0, length: Some(8192) };
-    replicator.receive(local(&held, 3), PEER, want.clone()).unwrap();
+    replicator.receive(0, local(&held, 3), PEER, want.clone()).unwrap();
     let bits = have(0, Some(8192), Some(&[0b1110_0000]));
     assert_eq!(sent(&mut replicator), [(PEER, have(2, None, None)), (PEER, bits.clone())]);
-    replicator.receive(local(&held, 3), PEER, want).unwrap();
+    replicator.receive(0, local(&held, 3), PEER, want).unwrap();
     assert_eq!(sent(&mut replicator), [(PEER, bits)]);
 }
 
@@ -111,8 +111,8 @@ fn q11_who_wanted_once_is_told_for_ever() {
     let mut replicator = with_peer(options(true, false));
     replicator.announce(3, 1, None);
     assert_eq!(sent(&mut replicator), []);
-    replicator.receive(local(&held, 3), PEER, Message::Want { start: 0, length: Some(8192) }).unwrap();
-    replicator.receive(local(&held, 3), PEER, Message::Unwant { start: 0, length: Some(8192) }).unwrap();
+    replicator.receive(0, local(&held, 3), PEER, Message::Want { start: 0, length: Some(8192) }).unwrap();
+    replicator.receive(0, local(&held, 3), PEER, Message::Unwant { start: 0, length: Some(8192) }).unwrap();
     sent(&mut replicator);
     replicator.announce(3, 2, None);
     assert_eq!(sent(&mut replicator), [(PEER, have(3, Some(2), None))]);
@@ -127,14 +127,14 @@ fn a_block_is_asked_of_one_peer_until_that_one_is_late() {
     replicator.add_peer(OTHER, options(true, true));
     replicator.open_peer(OTHER);
     for peer in [PEER, OTHER] {
-        replicator.receive(local(&empty, 0), peer, have(0, Some(10), None)).unwrap();
+        replicator.receive(0, local(&empty, 0), peer, have(0, Some(10), None)).unwrap();
     }
     replicator.wait_block(WaitId(7), 4);
     assert_eq!(requests(&mut replicator, 0, local(&empty, 0)), [(PEER, 4)]);
-    replicator.tick(LATE_AFTER - 1);
-    assert_eq!(requests(&mut replicator, LATE_AFTER - 1, local(&empty, 0)), []);
-    replicator.tick(LATE_AFTER);
-    assert_eq!(requests(&mut replicator, LATE_AFTER, local(&empty, 0)), [(OTHER, 4)]);
+    replicator.tick(patience::MOST - 1);
+    assert_eq!(requests(&mut replicator, patience::MOST - 1, local(&empty, 0)), []);
+    replicator.tick(patience::MOST);
+    assert_eq!(requests(&mut replicator, patience::MOST, local(&empty, 0)), [(OTHER, 4)]);
 }
 
 #[test]
@@ -145,26 +145,26 @@ fn who_loses_a_block_again_and_again_is_left_alone_for_a_while() {
     let mut times_asked = |now| {
         replicator.tick(now);
         let mut offer = || {
-            replicator.receive(local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
+            replicator.receive(0, local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
             let asked = requests(&mut replicator, now, local(&empty, 0)).len();
-            replicator.receive(local(&empty, 0), PEER, Message::Unhave { start: 3, length: None }).unwrap();
+            replicator.receive(0, local(&empty, 0), PEER, Message::Unhave { start: 3, length: None }).unwrap();
             asked
         };
         (0..5).map(|_| offer()).sum::<usize>()
     };
     assert_eq!(times_asked(0), 3);
     assert_eq!(times_asked(10), 3);
-    assert_eq!(times_asked(9 + LATE_AFTER), 0);
-    assert_eq!(times_asked(10 + LATE_AFTER), 3);
+    assert_eq!(times_asked(9 + patience::MOST), 0);
+    assert_eq!(times_asked(10 + patience::MOST), 3);
 }
 
 #[test]
 fn a_list_is_asked_for_in_its_order_and_then_forgotten() {
     let mut replicator = with_peer(options(true, true));
     replicator.select(Some(WaitId(7)), Range::Blocks(vec![9, 2, 5, 0]));
-    replicator.receive(local(&holding(1), 1), PEER, have(0, Some(6), None)).unwrap();
+    replicator.receive(0, local(&holding(1), 1), PEER, have(0, Some(6), None)).unwrap();
     assert_eq!(requests(&mut replicator, 0, local(&holding(1), 1)), [(PEER, 2), (PEER, 5)]);
-    replicator.receive(local(&holding(1), 1), PEER, have(9, None, None)).unwrap();
+    replicator.receive(0, local(&holding(1), 1), PEER, have(9, None, None)).unwrap();
     assert_eq!(requests(&mut replicator, 0, local(&holding(1), 1)), [(PEER, 9)]);
     assert_eq!(replicator.waits.listed.next(), 3);
     for block in [5, 9, 2] {
@@ -180,12 +180,12 @@ fn a_list_is_asked_for_in_its_order_and_then_forgotten() {
 fn what_was_not_asked_for_is_not_stored() {
     let empty = holding(0);
     let mut replicator = with_peer(options(true, true));
-    replicator.receive(local(&empty, 0), PEER, data(3)).unwrap();
+    replicator.receive(0, local(&empty, 0), PEER, data(3)).unwrap();
     assert_eq!(sent(&mut replicator), [(PEER, Message::Unhave { start: 3, length: None })]);
-    replicator.receive(local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
+    replicator.receive(0, local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
     replicator.wait_block(WaitId(7), 3);
     assert_eq!(requests(&mut replicator, 0, local(&empty, 0)), [(PEER, 3)]);
-    replicator.receive(local(&empty, 0), PEER, data(3)).unwrap();
+    replicator.receive(0, local(&empty, 0), PEER, data(3)).unwrap();
     assert!(matches!(replicator.poll(), Some(Output::Store(answer)) if answer.index == 3));
 }
 
@@ -193,7 +193,7 @@ fn what_was_not_asked_for_is_not_stored() {
 fn a_cancelled_get_takes_its_request_back() {
     let empty = holding(0);
     let mut replicator = with_peer(options(true, true));
-    replicator.receive(local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
+    replicator.receive(0, local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
     replicator.wait_block(WaitId(7), 3);
     requests(&mut replicator, 0, local(&empty, 0));
     assert!(replicator.cancel(WaitId(7)));
@@ -207,7 +207,7 @@ fn a_cancelled_get_takes_its_request_back() {
 fn silence_ends_the_stream_and_an_answer_does_not() {
     let empty = holding(0);
     let mut replicator = with_peer(options(true, true));
-    replicator.receive(local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
+    replicator.receive(0, local(&empty, 0), PEER, have(0, Some(10), None)).unwrap();
     (0..2).for_each(|block| replicator.wait_block(WaitId(block), block));
     requests(&mut replicator, 0, local(&empty, 0));
     let is_over = |replicator: &mut Replicator, now| {
@@ -215,7 +215,7 @@ fn silence_ends_the_stream_and_an_answer_does_not() {
         std::iter::from_fn(|| replicator.poll()).any(|output| matches!(output, Output::TimedOut(PEER)))
     };
     assert!(!is_over(&mut replicator, 0));
-    replicator.receive(local(&empty, 0), PEER, data(0)).unwrap();
+    replicator.receive(0, local(&empty, 0), PEER, data(0)).unwrap();
     assert!(!is_over(&mut replicator, 20_000));
     replicator.wait_block(WaitId(5), 5);
     requests(&mut replicator, 20_000, local(&empty, 0));
@@ -231,12 +231,12 @@ fn a_reader_that_is_not_live_ends_when_it_has_everything() {
     replicator.open_peer(PEER);
     replicator.settle(0, local(&held, 3));
     sent(&mut replicator);
-    replicator.receive(local(&held, 3), PEER, have(2, None, None)).unwrap();
+    replicator.receive(0, local(&held, 3), PEER, have(2, None, None)).unwrap();
     replicator.settle(0, local(&held, 3));
     let status = Message::Status { uploading: Some(true), downloading: Some(false) };
     assert!(sent(&mut replicator).contains(&(PEER, status)));
     let done = Message::Status { uploading: Some(false), downloading: Some(false) };
-    replicator.receive(local(&held, 3), PEER, done).unwrap();
+    replicator.receive(0, local(&held, 3), PEER, done).unwrap();
     assert!(std::iter::from_fn(|| replicator.poll()).any(|output| matches!(output, Output::Done(PEER))));
 }
 
@@ -273,14 +273,14 @@ fn a_reader_is_complete_when_it_has_what_its_peers_have() {
     assert_eq!(status_of(&mut replicator, local(&holding(0), 0)), None);
     // The writer has cleared block 0.
     let nothing = held([]);
-    replicator.receive(local(&nothing, 0), PEER, have(2, None, None)).unwrap();
-    replicator.receive(local(&nothing, 0), PEER, have(0, window, Some(&[0b0110_0000]))).unwrap();
+    replicator.receive(0, local(&nothing, 0), PEER, have(2, None, None)).unwrap();
+    replicator.receive(0, local(&nothing, 0), PEER, have(0, window, Some(&[0b0110_0000]))).unwrap();
     let mut asked = requests(&mut replicator, 0, local(&nothing, 0));
     asked.sort_unstable();
     assert_eq!(asked, [(PEER, 1), (PEER, 2)]);
     for block in [2, 1] {
         assert_eq!(status_of(&mut replicator, local(&held([2]), 3)), None);
-        replicator.receive(local(&held([]), 0), PEER, data(block)).unwrap();
+        replicator.receive(0, local(&held([]), 0), PEER, data(block)).unwrap();
         assert_eq!(status_of(&mut replicator, local(&held([2]), 3)), None);
         replicator.stored(PEER, block, Some(1));
         replicator.arrived(block);
@@ -297,14 +297,14 @@ fn a_reader_waits_for_all_that_its_peers_are_going_to_tell() {
     replicator.open_peer(OTHER);
     assert_eq!(status_of(&mut replicator, local(&held, 3)), None);
     // The answer to the want is still to come, then that of the other peer, then what it has.
-    replicator.receive(local(&held, 3), PEER, have(2, None, None)).unwrap();
+    replicator.receive(0, local(&held, 3), PEER, have(2, None, None)).unwrap();
     assert_eq!(status_of(&mut replicator, local(&held, 3)), None);
-    replicator.receive(local(&held, 3), PEER, have(0, window, Some(&[0b0110_0000]))).unwrap();
+    replicator.receive(0, local(&held, 3), PEER, have(0, window, Some(&[0b0110_0000]))).unwrap();
     assert_eq!(status_of(&mut replicator, local(&held, 3)), None);
-    replicator.receive(local(&held, 3), OTHER, have(0, window, Some(&[0b1110_0000]))).unwrap();
+    replicator.receive(0, local(&held, 3), OTHER, have(0, window, Some(&[0b1110_0000]))).unwrap();
     assert_eq!(requests(&mut replicator, 0, local(&held, 3)), [(OTHER, 0)]);
     // The other one loses what the reader was waiting for.
-    replicator.receive(local(&held, 3), OTHER, Message::Unhave { start: 0, length: None }).unwrap();
+    replicator.receive(0, local(&held, 3), OTHER, Message::Unhave { start: 0, length: None }).unwrap();
     replicator.settle(0, local(&held, 3));
     let ended: Vec<PeerId> = sent(&mut replicator).into_iter().map(|(peer, _)| peer).collect();
     assert_eq!(ended, [PEER, OTHER]);
@@ -314,7 +314,7 @@ fn a_reader_waits_for_all_that_its_peers_are_going_to_tell() {
 fn a_writer_that_has_cleared_everything_ends_too() {
     let mut replicator = reader(false);
     assert_eq!(status_of(&mut replicator, local(&held([]), 0)), None);
-    replicator.receive(local(&held([]), 0), PEER, have(0, Some(1024 * 1024), Some(&[]))).unwrap();
+    replicator.receive(0, local(&held([]), 0), PEER, have(0, Some(1024 * 1024), Some(&[]))).unwrap();
     assert!(status_of(&mut replicator, local(&held([]), 0)).is_some());
 }
 
@@ -322,12 +322,12 @@ fn a_writer_that_has_cleared_everything_ends_too() {
 fn a_hole_as_wide_as_many_windows_does_not_hide_what_follows() {
     let mut replicator = reader(true);
     let (nothing, far) = (held([]), 60 * 1024 * 1024);
-    replicator.receive(local(&nothing, 0), PEER, have(far, None, None)).unwrap();
+    replicator.receive(0, local(&nothing, 0), PEER, have(far, None, None)).unwrap();
     let mut windows = 0;
     for _ in 0..100 {
         replicator.settle(0, local(&nothing, 0));
         windows += wants(&sent(&mut replicator));
-        replicator.receive(local(&nothing, 0), PEER, have(0, Some(1024 * 1024), Some(&[]))).unwrap();
+        replicator.receive(0, local(&nothing, 0), PEER, have(0, Some(1024 * 1024), Some(&[]))).unwrap();
     }
     assert_eq!(windows, 61);
 }
@@ -336,13 +336,13 @@ fn a_hole_as_wide_as_many_windows_does_not_hide_what_follows() {
 fn what_was_cleared_stays_cleared_until_it_is_asked_for() {
     let mut replicator = reader(true);
     let all = held((0..7).chain(8..10));
-    replicator.receive(local(&all, 10), PEER, have(0, Some(7), None)).unwrap();
-    replicator.receive(local(&all, 10), PEER, have(8, Some(2), None)).unwrap();
+    replicator.receive(0, local(&all, 10), PEER, have(0, Some(7), None)).unwrap();
+    replicator.receive(0, local(&all, 10), PEER, have(8, Some(2), None)).unwrap();
     assert_eq!(requests(&mut replicator, 0, local(&all, 10)), []);
     // Block 7 was not held when 2..8 were cleared: it is wanted as before.
     let some = held([0, 1, 8, 9]);
     replicator.cleared(2, 8, &[(2, 7)]);
-    replicator.receive(local(&some, 10), PEER, have(0, Some(10), None)).unwrap();
+    replicator.receive(0, local(&some, 10), PEER, have(0, Some(10), None)).unwrap();
     assert_eq!(requests(&mut replicator, 0, local(&some, 10)), [(PEER, 7)]);
     replicator.wait_block(WaitId(1), 3);
     assert_eq!(requests(&mut replicator, 0, local(&some, 10)), [(PEER, 3)]);
@@ -355,7 +355,7 @@ fn what_was_cleared_stays_cleared_until_it_is_asked_for() {
     // A peer that comes later brings it back, as in stock.
     replicator.add_peer(OTHER, options(true, true));
     replicator.open_peer(OTHER);
-    replicator.receive(local(&some, 10), OTHER, have(0, Some(10), None)).unwrap();
+    replicator.receive(0, local(&some, 10), OTHER, have(0, Some(10), None)).unwrap();
     let asked = requests(&mut replicator, 0, local(&held([0, 1, 9]), 10));
     assert_eq!(asked, [(OTHER, 2), (OTHER, 6)]);
 }
@@ -379,7 +379,7 @@ fn a_download_is_over_when_all_of_it_was_here_once() {
 fn what_is_lost_before_a_download_is_over_is_fetched_again() {
     let mut replicator = with_peer(options(true, true));
     let all = held(0..3);
-    replicator.receive(local(&all, 4), PEER, have(0, Some(3), None)).unwrap();
+    replicator.receive(0, local(&all, 4), PEER, have(0, Some(3), None)).unwrap();
     replicator.select(Some(WaitId(1)), Range::Span { start: 0, end: Some(4), linear: false, hash: false });
     replicator.select(Some(WaitId(2)), Range::Blocks(vec![3, 0]));
     assert_eq!(requests(&mut replicator, 0, local(&all, 4)), []);
@@ -413,7 +413,7 @@ fn request(index: u64, bytes: u64) -> Message {
 fn requests_wait_in_turn_and_can_be_cancelled() {
     let held = holding(3);
     let mut replicator = with_peer(options(true, true));
-    let hear = |replicator: &mut Replicator, message| replicator.receive(local(&held, 3), PEER, message).unwrap();
+    let hear = |replicator: &mut Replicator, message| replicator.receive(0, local(&held, 3), PEER, message).unwrap();
     let asked = |replicator: &mut Replicator| {
         std::iter::from_fn(|| replicator.poll()).filter(|output| matches!(output, Output::Asked(PEER))).count()
     };
@@ -441,7 +441,7 @@ fn requests_wait_in_turn_and_can_be_cancelled() {
 fn who_asks_without_end_breaks_its_word() {
     let held = holding(3);
     let mut replicator = with_peer(options(true, true));
-    let hear = |replicator: &mut Replicator, message| replicator.receive(local(&held, 3), PEER, message);
+    let hear = |replicator: &mut Replicator, message| replicator.receive(0, local(&held, 3), PEER, message);
     (0..2 * MAX_UPLOADS).for_each(|_| hear(&mut replicator, request(1, 0)).unwrap());
     assert_eq!(hear(&mut replicator, request(1, 0)), Err(Fault::TooManyRequests));
     replicator.set_status(PEER, true, false);

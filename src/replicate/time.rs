@@ -1,18 +1,41 @@
 //! Time: requests that wait too long.
 //!
 //! ```text
-//! 0 -------- 2 s ---------------- 20 s            after a request was sent
-//!            late: another peer   lost: this peer may be asked again
-//!            may be asked         silence: nothing came for so long, the stream ends (`timeout`)
+//! 0 --- overdue ---------------- 20 s             after a request was sent
+//!       (`patience`):            lost: this peer may be asked again
+//!       others are asked         silence: nothing came for so long, the stream ends (`timeout`)
 //! refused three times: pardoned within 2 s
 //! ```
 //! Invariant: only peers whose time has come are looked at; a peer of which nothing was asked has
 //! none.
 
+use super::patience;
 use super::replicator::Replicator;
+use super::requests::Expected;
 use super::types::{Output, PeerId};
 
 impl Replicator {
+    /// An answer took so many milliseconds. Those who have not answered yet are measured by it.
+    pub(super) fn note_time(&mut self, took: u64) {
+        self.patience.note(took);
+        let overdue = self.patience.overdue().unwrap_or(patience::MOST);
+        if overdue <= self.expected.overdue / 2 || overdue / 2 >= self.expected.overdue {
+            self.expect(Expected { overdue, ..self.expected });
+        }
+    }
+
+    /// What is expected of peers has changed: those who were asked for something are told.
+    pub(super) fn expect(&mut self, expected: Expected) {
+        self.expected = expected;
+        for id in self.index.due(u64::MAX) {
+            self.looks.count();
+            if let Some(peer) = self.peers.get_mut(&id) {
+                peer.requests.expect(expected);
+                self.refile(id);
+            }
+        }
+    }
+
     /// When [`Replicator::tick`] has something to do next, in milliseconds; None while nothing is
     /// in flight. It can be in the past.
     pub fn next_due(&self) -> Option<u64> {
@@ -40,6 +63,7 @@ impl Replicator {
             peer.seen.refresh(ask.index, ask.index + 1);
         }
         peer.requests.note_time(now);
+        peer.requests.note_silence(now);
         for ask in late {
             if self.asks.holder(ask) == Some(id) {
                 self.release(ask);

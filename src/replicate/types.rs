@@ -29,8 +29,8 @@ pub struct PeerId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaitId(pub u64);
 
-/// After this long without an answer another peer may be asked as well, in milliseconds.
-pub const LATE_AFTER: u64 = 2_000;
+/// A node of a proof on the line, in bytes.
+const NODE: usize = 40;
 
 /// After this long a request is taken for lost, and may be made again, in milliseconds.
 pub const GIVEN_UP_AFTER: u64 = 20_000;
@@ -103,6 +103,13 @@ pub struct Answer {
     pub nodes: Vec<Node>,
     /// The signature, if the proof reaches the roots.
     pub signature: Option<SignatureBytes>,
+}
+
+impl Answer {
+    /// About how many bytes it is on the line.
+    pub(super) fn weight(&self) -> usize {
+        self.value.as_ref().map_or(0, Bytes::len).saturating_add(self.nodes.len().saturating_mul(NODE))
+    }
 }
 
 /// A wait for the log to reach a length.

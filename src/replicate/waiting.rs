@@ -7,6 +7,7 @@
 //! Invariant: the cost of each is that of what it is about: a get's does not depend on other gets,
 //! a block's not on those who do not wait for it.
 
+use super::peer::Peer;
 use super::replicator::Replicator;
 use super::types::{Ask, Local, Output, PeerId, Range, SeekWait, UpdateWait, WaitId};
 use super::view::can_help;
@@ -84,14 +85,19 @@ impl Replicator {
             }
             return;
         }
-        for id in self.asks.take_askers(ask) {
-            self.looks.count();
-            if self.peers.get_mut(&id).is_some_and(|peer| peer.requests.take_back(ask)) {
-                let cancel = Message::Cancel { index: block, bytes: 0, hash: false };
-                self.outputs.push_back(Output::Send(id, cancel));
-                self.give_up(id, ask);
-                self.mark(id);
-            }
+        let askers = self.asks.take_askers(ask);
+        askers.into_iter().for_each(|id| self.take_back(id, ask));
+    }
+
+    /// Nobody needs this answer of a peer any more.
+    pub(super) fn take_back(&mut self, id: PeerId, ask: Ask) {
+        self.looks.count();
+        let is_taken = |peer: &mut Peer| !peer.requests.is_probe(ask) && peer.requests.take_back(ask);
+        if self.peers.get_mut(&id).is_some_and(is_taken) {
+            let cancel = Message::Cancel { index: ask.index, bytes: 0, hash: ask.hash };
+            self.outputs.push_back(Output::Send(id, cancel));
+            self.give_up(id, ask);
+            self.mark(id);
         }
     }
 

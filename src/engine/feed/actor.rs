@@ -123,7 +123,7 @@ impl FeedActor {
             Input::Broadcast(id, payload) => self.broadcast(id, &payload),
             Input::Stop => self.replicator.stop(),
             Input::FailIfUnavailable(op) => self.fail_if_unavailable(op),
-            Input::Peer(peer, input) => self.handle_peer(peer, input),
+            Input::Peer(peer, input) => self.handle_peer(now, peer, input),
             Input::Finished(finished) => self.finish(now, finished),
             Input::Tick => {
                 self.replicator.tick(now);

@@ -26,11 +26,11 @@ const MAX_UNSTORED: usize = 32 * 1024 * 1024;
 const STEP: Load = Load { requests: 64, bytes: 64 * 1024 };
 
 impl FeedActor {
-    pub(super) fn handle_peer(&mut self, peer: PeerId, input: FromPeer) {
+    pub(super) fn handle_peer(&mut self, now: u64, peer: PeerId, input: FromPeer) {
         match input {
             FromPeer::Attached(options) => self.replicator.add_peer(peer, options),
             FromPeer::Opened => self.replicator.open_peer(peer),
-            FromPeer::Message(message) => return self.receive(peer, message),
+            FromPeer::Message(message) => return self.receive(now, peer, message),
             FromPeer::Room => self.serve(peer),
             FromPeer::Timeout(timeout) => self.replicator.set_timeout(peer, timeout),
             FromPeer::Gone => self.remove_peer(peer),
@@ -52,10 +52,10 @@ impl FeedActor {
         }
     }
 
-    fn receive(&mut self, peer: PeerId, message: Message) {
+    fn receive(&mut self, now: u64, peer: PeerId, message: Message) {
         let Some(log) = self.log() else { return };
         let replicator = &mut self.replicator;
-        let received = log.with_local(|bitfield, len| replicator.receive(Local { bitfield, len }, peer, message));
+        let received = log.with_local(|bitfield, len| replicator.receive(now, Local { bitfield, len }, peer, message));
         self.mark_dirty();
         self.follow();
         self.tell_load(peer);

@@ -30,7 +30,7 @@ impl Crowd {
     }
 
     fn hear(&mut self, id: u64, message: Message) {
-        self.replicator.receive(local(&self.bitfield, self.len), PeerId(id), message).unwrap();
+        self.replicator.receive(0, local(&self.bitfield, self.len), PeerId(id), message).unwrap();
     }
 
     /// Settles, and gives what is asked of whom.
@@ -138,9 +138,9 @@ fn a_tick_looks_at_those_whose_time_has_come() {
         let mut crowd = Crowd::new(peers, true, 100);
         crowd.replicator.wait_block(WaitId(1), 7);
         assert_eq!(crowd.round().len(), 1);
-        assert_eq!(crowd.replicator.next_due(), Some(LATE_AFTER));
+        assert_eq!(crowd.replicator.next_due(), Some(patience::MOST));
         crowd.looks(|crowd| {
-            for now in 0..=LATE_AFTER {
+            for now in 0..=patience::MOST {
                 crowd.now = now;
                 crowd.replicator.tick(now);
             }
