@@ -19,8 +19,8 @@ pub(super) struct Filed {
     pub len: u64,
     /// When it has to be looked at, in milliseconds.
     pub due: Option<u64>,
-    /// It has blocks, and may be given something urgent.
-    pub has_room: bool,
+    /// It has blocks, and may be given something urgent; true if it has not answered for long.
+    pub room: Option<bool>,
     /// It may be asked.
     pub can_ask: bool,
     /// It may be asked, and more is to come from it by itself.
@@ -35,7 +35,8 @@ pub(super) struct Filed {
 #[derive(Default)]
 pub(super) struct Index {
     pub dirty: BTreeSet<PeerId>,
-    pub room: BTreeSet<PeerId>,
+    /// Those that have fallen silent are the last.
+    pub room: BTreeSet<(bool, PeerId)>,
     pub askable: BTreeSet<PeerId>,
     pub busy: BTreeSet<PeerId>,
     pub ending: BTreeSet<PeerId>,
@@ -74,8 +75,11 @@ impl Index {
             old.due.map(|due| self.due.remove(&(due, id)));
             new.due.map(|due| self.due.insert((due, id)));
         }
+        if old.room != new.room {
+            old.room.map(|is_silent| self.room.remove(&(is_silent, id)));
+            new.room.map(|is_silent| self.room.insert((is_silent, id)));
+        }
         let sets = [
-            (&mut self.room, old.has_room, new.has_room),
             (&mut self.askable, old.can_ask, new.can_ask),
             (&mut self.busy, old.is_busy, new.is_busy),
             (&mut self.ending, old.may_end, new.may_end),

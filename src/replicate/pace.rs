@@ -18,6 +18,9 @@
 
 /// Requests that a peer is given before anything is known of it; stock's fixed number.
 const FIRST: u16 = 16;
+/// Of small answers as many as make up so many bytes, as soon as their size is known: on a line of
+/// 1 MB/s a queue of 32 ms.
+const FIRST_BYTES: u64 = 32 * 1024;
 /// And at most.
 const MAX_REQUESTS: usize = 2_048;
 /// Answers on their way at most, in bytes: 100 MB/s at 160 ms.
@@ -153,7 +156,7 @@ impl Pace {
             self.weight = (self.weight * 7 + weight) / 8;
         } else {
             self.weight = weight;
-            self.window = Some(weight.saturating_mul(u64::from(FIRST)));
+            self.window = Some(weight.saturating_mul(u64::from(FIRST)).max(FIRST_BYTES));
         }
     }
 

@@ -162,7 +162,8 @@ impl Peer {
         Filed {
             len: self.remote.len,
             due: self.requests.due(self.options.timeout),
-            has_room: can_ask && self.requests.has_room(true) && !self.remote.haves.is_empty(),
+            room: (can_ask && self.requests.has_room(true) && !self.remote.haves.is_empty())
+                .then_some(self.requests.is_silent()),
             can_ask,
             is_busy: can_ask && !is_settled,
             may_end: can_ask && !self.options.live && self.phase == Phase::Open { heard: true },

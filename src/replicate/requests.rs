@@ -118,13 +118,16 @@ impl Requests {
     }
 
     /// True if another request may be sent. `urgent` ones, that somebody waits for, may go 16
-    /// beyond what the line carries; a peer that has fallen silent is given one.
+    /// beyond what the line carries; a peer that has fallen silent is given one of the others.
     pub fn has_room(&self, urgent: bool) -> bool {
-        if self.is_silent {
-            return self.inflight.is_empty();
-        }
-        let most = self.pace.requests() + if urgent { URGENT } else { 0 };
+        let carried = if self.is_silent { 1 } else { self.pace.requests() };
+        let most = carried + if urgent { URGENT } else { 0 };
         self.inflight.len() < most && self.refusals.len() < MAX_REFUSED
+    }
+
+    /// True if it has not answered for so long that only a new answer counts.
+    pub fn is_silent(&self) -> bool {
+        self.is_silent
     }
 
     /// True if it was asked of this peer, or may not be.

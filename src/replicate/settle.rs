@@ -92,10 +92,10 @@ impl Replicator {
     fn look_for_others(&mut self, now: u64, local: Local<'_>) {
         let mut last = Bound::Unbounded;
         while self.has_new(local)
-            && let Some(id) = self.index.room.range((last, Bound::Unbounded)).next().copied()
+            && let Some(place) = self.index.room.range((last, Bound::Unbounded)).next().copied()
         {
-            self.look_at(now, local, id);
-            last = Bound::Excluded(id);
+            self.look_at(now, local, place.1);
+            last = Bound::Excluded(place);
         }
         self.settled.wanted = self.waits.wanted.next();
         self.settled.listed = self.waits.listed.next();

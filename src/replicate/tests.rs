@@ -138,6 +138,32 @@ fn a_block_is_asked_of_one_peer_until_that_one_is_late() {
 }
 
 #[test]
+fn who_has_fallen_silent_is_asked_last_and_for_little() {
+    let empty = holding(0);
+    let mut replicator = with_peer(options(true, true));
+    replicator.receive(0, local(&empty, 0), PEER, have(0, Some(100), None)).unwrap();
+    replicator.wait_block(WaitId(1), 4);
+    assert_eq!(requests(&mut replicator, 0, local(&empty, 0)), [(PEER, 4)]);
+    replicator.tick(patience::MOST);
+    let later = 2 * patience::MOST;
+    // Nobody else has it.
+    replicator.wait_block(WaitId(2), 5);
+    assert_eq!(requests(&mut replicator, later, local(&empty, 0)), [(PEER, 5)]);
+    // Nobody waits for these.
+    replicator.select(None, Range::Span { start: 10, end: Some(20), linear: true, hash: false });
+    assert_eq!(requests(&mut replicator, later, local(&empty, 0)), []);
+    replicator.add_peer(OTHER, options(true, true));
+    replicator.open_peer(OTHER);
+    replicator.receive(later, local(&empty, 0), OTHER, have(0, Some(7), None)).unwrap();
+    sent(&mut replicator);
+    replicator.wait_block(WaitId(3), 6);
+    assert_eq!(requests(&mut replicator, later, local(&empty, 0)), [(OTHER, 4), (OTHER, 6)]);
+    // It answers again: of the range as much as its line carries.
+    replicator.receive(later, local(&empty, 0), PEER, data(5)).unwrap();
+    assert_eq!(requests(&mut replicator, later, local(&empty, 0)).len(), 10);
+}
+
+#[test]
 fn who_loses_a_block_again_and_again_is_left_alone_for_a_while() {
     let empty = holding(0);
     let mut replicator = with_peer(options(true, true));
