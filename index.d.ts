@@ -26,6 +26,8 @@ declare class Hypercore<T = Buffer> extends EventEmitter {
   static keyPair (seed?: Uint8Array): Hypercore.KeyPair
   /** Files in native memory: a first argument, which may be used again after `close`. */
   static memory (): Hypercore.Memory
+  /** What all logs of the process share: sets what is given, and says what is. */
+  static engine (opts?: { maxFiles?: number }): { maxFiles: number, openFiles: number }
 
   /** Null until the feed is open, unless it was given. */
   key: Buffer | null

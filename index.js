@@ -149,6 +149,12 @@ Hypercore.keyPair = (seed) => {
 // What the core has done so far, in steps: for tests that count what things cost.
 Object.defineProperty(Hypercore, Symbol.for('hypercore.work'), { value: () => native.engineWork(engine) })
 Hypercore.memory = () => new storages.Memory()
+// What all logs of the process share: sets what is given, and says what is.
+Hypercore.engine = ({ maxFiles } = {}) => {
+  if (maxFiles !== undefined) native.setMaxFiles(check.files(maxFiles))
+  const [most, open] = native.files()
+  return { maxFiles: most, openFiles: open }
+}
 Hypercore.Protocol = Protocol
 
 // ## Opening and closing

@@ -86,6 +86,12 @@ function requests (value, otherwise) {
   return Math.floor(value)
 }
 
+// How many files may be kept open.
+function files (value) {
+  if (!Number.isSafeInteger(value) || value < 1) throw errors.badFiles()
+  return value
+}
+
 function signal (value) {
   if (value === undefined || value === null) return null
   if (typeof value.addEventListener !== 'function' || typeof value.aborted !== 'boolean') throw errors.badSignal()
@@ -103,4 +109,4 @@ function block (buffer, limit) {
   return buffer
 }
 
-module.exports = { isIndex, index, range, key, given, secretKey, noiseKeyPair, seed, milliseconds, requests, signal, length, signature, block }
+module.exports = { isIndex, index, range, key, given, secretKey, noiseKeyPair, seed, milliseconds, requests, files, signal, length, signature, block }

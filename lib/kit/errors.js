@@ -49,6 +49,7 @@ const TABLE = {
   badTimeout: ['EBADARGUMENT', 'A timeout must be a number of milliseconds, or false'],
   badTimeouts: ['EBADARGUMENT', 'Timeouts must be an object with functions get and update'],
   badRequests: ['EBADARGUMENT', 'The number of requests must be 1 or more'],
+  badFiles: ['EBADARGUMENT', 'The number of files must be a positive integer'],
   badSignal: ['EBADARGUMENT', 'A signal must be an AbortSignal'],
   badName: ['EBADARGUMENT', 'The name of an extension must be a string'],
   badIndex: ['EBADARGUMENT', 'An index must be a non-negative integer below 2^53'],

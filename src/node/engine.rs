@@ -11,6 +11,7 @@ use super::handles::{EngineRef, MemoryRef};
 use super::{convert, send};
 use crate::engine::{Engine, Work, dice};
 use crate::math::crypto::{self, KeyPair};
+use crate::store::disk;
 use crate::store::memory::Memory;
 use crate::wire::NoiseKeyPair;
 
@@ -68,6 +69,19 @@ pub fn engine_work(engine: &EngineRef) -> WorkSpec {
     let Work { steps, settled, jobs, looks, events } = engine.work();
     let [steps, settled, jobs, looks, events] = [steps, settled, jobs, looks, events].map(|count| count as f64);
     WorkSpec { steps, settled, jobs, looks, events }
+}
+
+/// How many files all logs of the process may keep open, beside the lock of each.
+#[napi(catch_unwind)]
+pub fn set_max_files(max: f64) {
+    disk::set_max_files(usize::try_from(convert::number(max)).unwrap_or(usize::MAX));
+}
+
+/// How many that is, and how many are open.
+#[napi(catch_unwind)]
+pub fn files() -> (u32, u32) {
+    let (max, open) = disk::files();
+    (u32::try_from(max).unwrap_or(u32::MAX), u32::try_from(open).unwrap_or(u32::MAX))
 }
 
 fn seed_or_dice(seed: Option<&[u8]>) -> Result<[u8; 32]> {

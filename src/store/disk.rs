@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! disk           the storage trait
-//!   handles        opens files when first needed, holds the lock
+//!   handles        opens files when they are needed, holds the lock
+//!     slot, pool     a file that is open or not; how many are, in the whole process
 //!   positioned     reads and writes at an offset, by platform
 //! ```
 //! Nothing is made before the first write or a creating lock. A directory that may not be written
@@ -14,12 +15,15 @@
 //! binding.cc.
 
 mod handles;
+mod pool;
 mod positioned;
+mod slot;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use self::handles::Handles;
+pub use self::pool::{MAX_FILES, files, set_max_files};
 use super::error::StoreError;
 use super::layout::File;
 use super::storage::{Storage, Wait};
@@ -38,6 +42,13 @@ impl Disk {
 
     fn at(&self, file: File, syscall: &'static str) -> impl Fn(io::Error) -> StoreError {
         move |error| StoreError::system(&error, syscall, &self.handles.path(file))
+    }
+
+    fn remove(&self, file: File) -> Result<(), StoreError> {
+        match std::fs::remove_file(self.handles.place(file)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.at(file, "unlink")(error)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -91,8 +102,7 @@ impl Storage for Disk {
         // The last made goes first, for a secret key must not be gone before its public key. The
         // bitfield goes last: it is the lock. Directories go when nothing is open in them.
         let (lock, files): (Vec<File>, Vec<File>) = made.files.iter().rev().partition(|&&file| file == File::Bitfield);
-        let removed =
-            files.into_iter().chain(lock).map(|file| remove(&self.handles.path(file))).fold(Ok(()), Result::and);
+        let removed = files.into_iter().chain(lock).map(|file| self.remove(file)).fold(Ok(()), Result::and);
         self.close()?;
         for directory in &made.directories {
             // Somebody else may have put something there meanwhile; then it stays.
@@ -102,23 +112,16 @@ impl Storage for Disk {
     }
 
     fn destroy(&self) -> Result<(), StoreError> {
-        let after_close = Handles::new(self.handles.directory().to_owned());
+        let after_close = self.handles.anew();
         match self.handles.lock(false) {
             Err(StoreError::Closed) => after_close.lock(false)?,
             held => held?,
         }
         // The bitfield goes last: it is the lock.
         for file in File::ALL.into_iter().filter(|&file| file != File::Bitfield).chain([File::Bitfield]) {
-            remove(&self.handles.path(file))?;
+            self.remove(file)?;
         }
         self.close()
-    }
-}
-
-fn remove(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::system(&error, "unlink", path)),
-        _ => Ok(()),
     }
 }
 

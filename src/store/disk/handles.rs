@@ -1,18 +1,21 @@
 //! Handles: the only place that opens files, and so the only one that locks.
 //!
 //! ```text
-//! Unopened --first read, if it exists--> Reading --first write--> Writing        any --close--> Closed
-//!     '-----------first write, made if missing----------------------^
+//! key, secret_key, tree, data, signatures    a slot each, open as long as the pool has room for it
+//! bitfield                                   open, and locked, until the log is closed
 //! ```
 //! The lock is `flock(LOCK_EX | LOCK_NB)` on the bitfield (`LockFile` on Windows), so opening the
 //! bitfield is locking. It is opened for writing at once where that is permitted: to reopen it
 //! later would let go of the lock.
 //!
+//! A file is found again wherever the process has gone to meanwhile. One that is gone when it is
+//! opened again is not made anew: what was in it is lost, and that is an error.
+//!
 //! What was made is remembered, so that an open that fails can take it away again. Between the
 //! opening of the lock file and the locking somebody may do just that: a lock on a file that has no
 //! name any more keeps nobody out, so it is not taken.
 //!
-//! Invariant: a slot's mutex is held while its file is opened, never while it is read or written.
+//! Invariant: the bitfield's slot is never shut.
 //! Source: fsctl@1.0.0 binding.cc `fsctl_native_lock`; random-access-file@2.2.1 `open`.
 
 use std::fs::{self, OpenOptions, TryLockError};
@@ -22,17 +25,19 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::pool;
+use super::slot::{Access, Handle, Slot, State};
 use crate::store::error::StoreError;
 use crate::store::layout::{File, PerFile};
 use crate::store::storage::Wait;
 
-/// An open file. A clone in use keeps it open beyond `close`.
-pub(super) type Handle = Arc<fs::File>;
-
 #[derive(Debug)]
 pub(super) struct Handles {
+    /// As it was given, for messages.
     directory: PathBuf,
-    slots: PerFile<Mutex<Slot>>,
+    /// The same from the root.
+    place: PathBuf,
+    slots: PerFile<Arc<Slot>>,
     made: Mutex<Made>,
 }
 
@@ -46,22 +51,16 @@ pub(super) struct Made {
     is_unsynced: bool,
 }
 
-#[derive(Debug, Default)]
-enum Slot {
-    #[default]
-    Unopened,
-    Reading(Handle),
-    Writing(Handle),
-    Closed,
-}
-
 impl Handles {
     pub(super) fn new(directory: PathBuf) -> Self {
-        Handles { directory, slots: PerFile::default(), made: Mutex::default() }
+        let place = std::path::absolute(&directory).unwrap_or_else(|_| directory.clone());
+        Handles { directory, place, slots: PerFile::default(), made: Mutex::default() }
     }
 
-    pub(super) fn directory(&self) -> &Path {
-        &self.directory
+    /// The same directory, with nothing open.
+    pub(super) fn anew(&self) -> Self {
+        let (directory, place) = (self.directory.clone(), self.place.clone());
+        Handles { directory, place, slots: PerFile::default(), made: Mutex::default() }
     }
 
     pub(super) fn path(&self, file: File) -> PathBuf {
@@ -69,42 +68,46 @@ impl Handles {
     }
 
     /// A handle to read from, or None if there is no file. To open may wait, so with `CacheOnly`
-    /// only open files are given.
+    /// only files are given that are open, or were.
     pub(super) fn reading(&self, file: File, wait: Wait) -> Result<Option<Handle>, StoreError> {
         let slot = self.slots.of(file);
-        let mut slot = match wait {
-            Wait::Block => slot.lock(),
-            Wait::CacheOnly => slot.try_lock().ok_or(StoreError::WouldBlock)?,
+        let mut state = match wait {
+            Wait::Block => slot.state.lock(),
+            Wait::CacheOnly => slot.state.try_lock().ok_or(StoreError::WouldBlock)?,
         };
-        match &*slot {
-            Slot::Reading(handle) | Slot::Writing(handle) => return Ok(Some(handle.clone())),
-            Slot::Closed => return Err(StoreError::Closed),
-            Slot::Unopened if wait == Wait::CacheOnly => return Err(StoreError::WouldBlock),
-            Slot::Unopened => *slot = self.open_existing(file)?,
-        }
-        match &*slot {
-            Slot::Reading(handle) | Slot::Writing(handle) => Ok(Some(handle.clone())),
-            Slot::Unopened | Slot::Closed => Ok(None),
-        }
+        slot.note_use();
+        let opened = match &*state {
+            State::Open(handle, _) => return Ok(Some(handle.clone())),
+            State::Closed => return Err(StoreError::Closed),
+            State::Unopened if wait == Wait::CacheOnly => return Err(StoreError::WouldBlock),
+            State::Unopened => self.open_existing(file)?,
+            State::Shut(access) => Some(self.open_again(file, *access)?),
+        };
+        let Some((handle, access)) = opened else { return Ok(None) };
+        *state = State::Open(handle.clone(), access);
+        self.keep(file);
+        Ok(Some(handle))
     }
 
     /// A handle to write to; makes file and directory if they are missing.
     pub(super) fn writing(&self, file: File) -> Result<Handle, StoreError> {
-        let mut slot = self.slots.of(file).lock();
-        match &*slot {
-            Slot::Writing(handle) => return Ok(handle.clone()),
-            Slot::Closed => return Err(StoreError::Closed),
-            Slot::Unopened | Slot::Reading(_) => {}
-        }
-        let path = self.path(file);
-        let opened = match read_write().open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => self.make(file, &path)?,
-            opened => opened.map_err(|error| StoreError::system(&error, "open", &path))?,
+        let slot = self.slots.of(file);
+        let mut state = slot.state.lock();
+        slot.note_use();
+        let was_open = match &*state {
+            State::Open(handle, Access::Write) => return Ok(handle.clone()),
+            State::Closed => return Err(StoreError::Closed),
+            State::Open(_, Access::Read) => true,
+            State::Unopened | State::Shut(_) => false,
         };
-        // A read-only bitfield holds the lock against its own successor.
-        *slot = Slot::Unopened;
-        let handle = locked(file, opened, &path)?;
-        *slot = Slot::Writing(handle.clone());
+        let handle = match &*state {
+            State::Shut(_) => self.open_again(file, Access::Write)?.0,
+            _ => self.open_or_make(file, &mut state)?,
+        };
+        *state = State::Open(handle.clone(), Access::Write);
+        if !was_open {
+            self.keep(file);
+        }
         Ok(handle)
     }
 
@@ -115,7 +118,14 @@ impl Handles {
 
     pub(super) fn close(&self) {
         for file in File::ALL {
-            *self.slots.of(file).lock() = Slot::Closed;
+            *self.slots.of(file).state.lock() = State::Closed;
+        }
+        pool::forget(File::ALL.iter().map(|file| self.slots.of(*file)));
+    }
+
+    fn keep(&self, file: File) {
+        if file != File::Bitfield {
+            pool::keep(self.slots.of(file));
         }
     }
 
@@ -129,8 +139,7 @@ impl Handles {
         if cfg!(windows) || !self.made.lock().is_unsynced {
             return Ok(());
         }
-        for directory in [Some(self.directory.as_path()), self.directory.parent()].into_iter().flatten() {
-            let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        for directory in [Some(self.place.as_path()), self.place.parent()].into_iter().flatten() {
             let synced = fs::File::open(directory).and_then(|handle| handle.sync_all());
             synced.map_err(|error| StoreError::system(&error, "fsync", directory))?;
         }
@@ -138,41 +147,83 @@ impl Handles {
         Ok(())
     }
 
-    fn open_existing(&self, file: File) -> Result<Slot, StoreError> {
-        let path = self.path(file);
+    fn open_existing(&self, file: File) -> Result<Option<(Handle, Access)>, StoreError> {
         if file == File::Bitfield {
-            match read_write().open(&path) {
+            match read_write().open(self.place(file)) {
                 Err(error) if is_denied(&error) => {}
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Slot::Unopened),
-                opened => {
-                    let opened = opened.map_err(|error| StoreError::system(&error, "open", &path))?;
-                    return locked(file, opened, &path).map(Slot::Writing);
-                }
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                opened => return Ok(Some((self.locked(file, self.named(file, opened)?)?, Access::Write))),
             }
         }
-        match fs::File::open(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Slot::Unopened),
-            Err(error) => Err(StoreError::system(&error, "open", &path)),
-            Ok(opened) => locked(file, opened, &path).map(Slot::Reading),
+        match fs::File::open(self.place(file)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            opened => Ok(Some((self.locked(file, self.named(file, opened)?)?, Access::Read))),
         }
     }
 
-    fn make(&self, file: File, path: &Path) -> Result<fs::File, StoreError> {
-        let missing =
-            self.directory.ancestors().take_while(|directory| !directory.as_os_str().is_empty() && !directory.exists());
+    /// One that was open before.
+    fn open_again(&self, file: File, access: Access) -> Result<(Handle, Access), StoreError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(access == Access::Write);
+        Ok((Arc::new(self.named(file, options.open(self.place(file)))?), access))
+    }
+
+    fn open_or_make(&self, file: File, state: &mut State) -> Result<Handle, StoreError> {
+        let opened = match read_write().open(self.place(file)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => self.make(file)?,
+            opened => self.named(file, opened)?,
+        };
+        if file == File::Bitfield {
+            // A read-only one holds the lock against its own successor.
+            *state = State::Unopened;
+        }
+        self.locked(file, opened)
+    }
+
+    /// Where the file is, from the root.
+    pub(super) fn place(&self, file: File) -> PathBuf {
+        self.place.join(file.name())
+    }
+
+    fn named<T>(&self, file: File, opened: io::Result<T>) -> Result<T, StoreError> {
+        opened.map_err(|error| StoreError::system(&error, "open", &self.path(file)))
+    }
+
+    fn make(&self, file: File) -> Result<fs::File, StoreError> {
+        let missing = self.place.ancestors().take_while(|directory| !directory.exists());
         self.made.lock().directories.extend(missing.map(Path::to_owned));
-        fs::create_dir_all(&self.directory).map_err(|error| StoreError::system(&error, "mkdir", &self.directory))?;
-        match read_write().create_new(true).open(path) {
+        fs::create_dir_all(&self.place).map_err(|error| StoreError::system(&error, "mkdir", &self.directory))?;
+        let made = match read_write().create_new(true).open(self.place(file)) {
             // Somebody else was faster: then it is not ours to remove.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => read_write().open(path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => read_write().open(self.place(file)),
             made => {
                 let mut list = self.made.lock();
                 list.is_unsynced = true;
                 list.files.extend(made.is_ok().then_some(file));
                 made
             }
+        };
+        self.named(file, made)
+    }
+
+    fn locked(&self, file: File, opened: fs::File) -> Result<Handle, StoreError> {
+        if file == File::Bitfield {
+            let locked = || StoreError::Locked { path: self.path(file) };
+            opened.try_lock().map_err(|error| match error {
+                TryLockError::WouldBlock => locked(),
+                TryLockError::Error(error) => StoreError::system(&error, "flock", &self.path(file)),
+            })?;
+            if !is_named(&opened, &self.place(file)) {
+                return Err(locked());
+            }
         }
-        .map_err(|error| StoreError::system(&error, "open", path))
+        Ok(Arc::new(opened))
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -184,19 +235,6 @@ fn read_write() -> OpenOptions {
 
 fn is_denied(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
-}
-
-fn locked(file: File, opened: fs::File, path: &Path) -> Result<Handle, StoreError> {
-    if file == File::Bitfield {
-        opened.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => StoreError::Locked { path: path.to_owned() },
-            TryLockError::Error(error) => StoreError::system(&error, "flock", path),
-        })?;
-        if !is_named(&opened, path) {
-            return Err(StoreError::Locked { path: path.to_owned() });
-        }
-    }
-    Ok(Arc::new(opened))
 }
 
 /// False if another file, or none, has this name by now.
