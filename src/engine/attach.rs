@@ -12,7 +12,7 @@ use super::feed::{self, FeedActor, FromPeer, ToPeer};
 use super::ids::{FeedId, StreamId};
 use super::router::Place;
 use super::stream::{self, StreamActor};
-use crate::replicate::{PeerId, PeerOptions};
+use crate::replicate::{Line, PeerId, PeerOptions};
 use crate::wire::LocalId;
 
 impl Driver {
@@ -40,7 +40,7 @@ impl Driver {
         let Some(adopted) = adopted else { return };
         options.timeout = adopted.timeout;
         self.router.connect(feed, peer, Place::Ours(stream, adopted.local, adopted.discovery_key));
-        self.tell_feed(feed, feed::Input::Peer(peer, FromPeer::Attached(options)));
+        self.tell_feed(feed, feed::Input::Peer(peer, FromPeer::Attached(options, adopted.line)));
         if adopted.is_remote_open {
             self.tell_feed(feed, feed::Input::Peer(peer, FromPeer::Opened));
         }
@@ -50,7 +50,7 @@ impl Driver {
     pub fn attach_foreign(&mut self, feed: FeedId, peer: PeerId, options: PeerOptions) {
         if self.feeds.get(&feed).and_then(FeedActor::log).is_some() {
             self.router.connect(feed, peer, Place::Foreign);
-            self.tell_feed(feed, feed::Input::Peer(peer, FromPeer::Attached(options)));
+            self.tell_feed(feed, feed::Input::Peer(peer, FromPeer::Attached(options, Line::default())));
         }
     }
 

@@ -50,6 +50,7 @@ mod waits;
 mod wants;
 mod windows;
 
+pub use pace::Line;
 pub use peer::Peer;
 pub use replicator::Replicator;
 pub use types::{

@@ -1,4 +1,4 @@
-//! Pace: how much one peer is asked for at a time, by what its line carries.
+//! Pace: how much is asked for at a time over one line, by what it carries.
 //!
 //! ```text
 //! window    16 requests, 32, 64, ...          one more for each answer: twice as many every round trip
@@ -9,18 +9,23 @@
 //! What was asked for while `ahead` were on their way, and took so long, says how much the line
 //! carries (Little's law): so the first answers of a burst already tell that it was too large. What
 //! only jitters is no queue, so a round counts with its shortest time. The window is in bytes: where
-//! blocks become larger, fewer are asked for. All of it is seen from this side, so that it is the
-//! same with any remote and on any transport.
+//! blocks become larger, fewer are asked for. All logs on a connection share its line; each of them
+//! may ask for one thing at least, so that it hears of room, and what it asks for counts as much as
+//! its own blocks weigh. All of it is seen from this side, so
+//! that it is the same with any remote and on any transport.
 //!
-//! Invariant: at least one request may be on its way, and at most [`MAX_REQUESTS`].
+//! Invariant: `inflight` is the sum of the requests that are on their way, of all logs.
 //! Source: the ideas of TCP's slow start, BBR (least round trip, probing) and LEDBAT (a queue that
 //! is kept short from one side).
 
-/// Requests that a peer is given before anything is known of it; stock's fixed number.
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+/// Requests that are made before anything is known of it; stock's fixed number.
 const FIRST: u16 = 16;
-/// Of small answers as many as make up so many bytes, as soon as their size is known: on a line of
-/// 1 MB/s a queue of 32 ms.
-const FIRST_BYTES: u64 = 32 * 1024;
+/// Twice as many where answers are so small, in bytes, as soon as that is known.
+const SMALL: u64 = 1024;
 /// And at most.
 const MAX_REQUESTS: usize = 2_048;
 /// Answers on their way at most, in bytes: 100 MB/s at 160 ms.
@@ -34,12 +39,17 @@ const EPOCH: u64 = 5_000;
 /// An answer without its block and nodes, in bytes.
 const FRAME: u64 = 64;
 
-/// See the file's head.
-pub(super) struct Pace {
+/// What the logs on one connection share: see the file's head.
+#[derive(Clone, Debug, Default)]
+pub struct Line(Arc<Mutex<Pace>>);
+
+#[derive(Debug)]
+struct Pace {
     /// Answers that may be on their way, in bytes; None until the first has come.
     window: Option<u64>,
-    /// A number of requests that is not to change.
-    fixed: Option<usize>,
+    inflight: Load,
+    /// The number of the next request.
+    next: u64,
     /// What an answer weighs, in bytes: the average of the last ones.
     weight: u64,
     least: Least,
@@ -51,7 +61,7 @@ pub(super) struct Pace {
 }
 
 /// The least round trip of this epoch and of the one before, in milliseconds.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Least {
     now: Option<u64>,
     before: Option<u64>,
@@ -61,7 +71,7 @@ struct Least {
 }
 
 /// What is seen between two looks at the queue.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Round {
     /// It ends with an answer to this request, or to a later one.
     ends_with: u64,
@@ -71,25 +81,80 @@ struct Round {
     was_full: bool,
 }
 
-/// An answer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sample {
-    /// The number of its request.
-    pub number: u64,
-    /// How many requests were on their way when it was sent, with it.
-    pub ahead: usize,
-    /// In milliseconds.
-    pub took: u64,
-    /// Of the block and its nodes.
-    pub bytes: usize,
+/// Requests that are on their way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Load {
+    count: usize,
+    /// What the answers weigh, in bytes, of logs that have had some.
+    known: u64,
+    /// How many are of others, and count as what is usual on the line.
+    unknown: u64,
 }
 
-impl Pace {
-    /// At most `fixed` requests, or as many as the line carries.
-    pub fn new(fixed: Option<usize>) -> Self {
+impl Load {
+    fn add(&mut self, weight: Option<u64>) {
+        self.count += 1;
+        self.known += weight.unwrap_or(0);
+        self.unknown += u64::from(weight.is_none());
+    }
+
+    fn remove(&mut self, weight: Option<u64>) {
+        self.count = self.count.saturating_sub(1);
+        self.known = self.known.saturating_sub(weight.unwrap_or(0));
+        self.unknown = self.unknown.saturating_sub(u64::from(weight.is_none()));
+    }
+
+    fn bytes(&self, usual: u64) -> u64 {
+        self.known.saturating_add(self.unknown.saturating_mul(usual))
+    }
+}
+
+/// A request that is on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    number: u64,
+    weight: Option<u64>,
+    /// What was on its way then, with it.
+    ahead: Load,
+}
+
+/// An answer.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    sent: Sent,
+    /// In milliseconds.
+    took: u64,
+}
+
+impl Line {
+    /// True if a request may be sent whose answer weighs so many bytes, as far as is known.
+    pub(super) fn has_room(&self, weight: Option<u64>) -> bool {
+        self.0.lock().has_room(weight)
+    }
+
+    /// It is sent.
+    pub(super) fn send(&self, weight: Option<u64>) -> Sent {
+        self.0.lock().send(weight)
+    }
+
+    /// It was answered, after `took` milliseconds, with a block that has so many bytes with its
+    /// nodes; None if it was a hash.
+    pub(super) fn answered(&self, now: u64, sent: Sent, took: u64, bytes: Option<usize>) {
+        self.0.lock().answered(now, Sample { sent, took }, bytes);
+    }
+
+    /// It will not be answered, or nobody listens.
+    pub(super) fn give_up(&self, sent: Sent) {
+        self.0.lock().inflight.remove(sent.weight);
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
         Self {
             window: None,
-            fixed,
+            inflight: Load::default(),
+            next: 0,
             weight: FRAME,
             least: Least::default(),
             round: Round::default(),
@@ -97,43 +162,54 @@ impl Pace {
             is_draining: false,
         }
     }
+}
 
-    /// How many requests may be on their way.
-    pub fn requests(&self) -> usize {
-        if let Some(fixed) = self.fixed {
-            return fixed;
-        }
-        let Some(window) = self.window else { return usize::from(FIRST) };
+impl Pace {
+    fn has_room(&self, weight: Option<u64>) -> bool {
+        let Load { count, .. } = self.inflight;
+        let Some(window) = self.window else { return count < usize::from(FIRST) };
         let share = if self.is_draining { 2 } else { 1 };
-        let requests = (window / share + self.weight / 2) / self.weight;
-        usize::try_from(requests).unwrap_or(MAX_REQUESTS).clamp(1, MAX_REQUESTS)
+        // What fits by half of it fits: an average is never exact.
+        let load = self.inflight.bytes(self.weight).saturating_add(weight.unwrap_or(self.weight) / 2);
+        count == 0 || count < MAX_REQUESTS && load <= window / share
     }
 
-    /// A request was sent, the last of `inflight`.
-    pub fn sent(&mut self, inflight: usize) {
-        self.round.is_full |= inflight >= self.requests();
+    fn send(&mut self, weight: Option<u64>) -> Sent {
+        self.inflight.add(weight);
+        self.next += 1;
+        self.round.is_full |= !self.has_room(weight);
+        Sent { number: self.next - 1, weight, ahead: self.inflight }
     }
 
-    /// A request was answered; `next` is the number of the next one.
-    pub fn answered(&mut self, now: u64, sample: Sample, next: u64) {
-        let weight = FRAME.saturating_add(u64::try_from(sample.bytes).unwrap_or(u64::MAX));
-        self.weigh(weight);
-        // A small answer is here sooner than a large one, and says nothing of how soon those can be.
-        let is_typical = weight >= self.weight / 2;
-        let is_over = is_typical && self.least.note(now, sample.took, self.weight);
-        if is_typical && self.round.best.is_none_or(|best| sample.took <= best.took) {
-            self.round.best = Some(sample);
-        }
-        if self.is_starting && is_typical {
-            self.start(sample);
-        }
-        if sample.number >= self.round.ends_with {
-            self.end_round(next);
+    fn answered(&mut self, now: u64, sample: Sample, bytes: Option<usize>) {
+        self.inflight.remove(sample.sent.weight);
+        let is_over = bytes.is_some_and(|bytes| self.learn(now, sample, bytes));
+        if sample.sent.number >= self.round.ends_with {
+            self.end_round();
         }
         if is_over {
             self.is_draining = true;
-            self.begin_round(next);
+            self.begin_round();
         }
+    }
+
+    /// A block tells something of the line. True if the least round trip has to be seen again.
+    fn learn(&mut self, now: u64, sample: Sample, bytes: usize) -> bool {
+        let weight = FRAME.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        // A small answer is here sooner than a large one, and says nothing of how soon those can be.
+        if weight < self.weight / 2 {
+            self.weigh(weight, 64);
+            return false;
+        }
+        self.weigh(weight, 8);
+        let is_over = self.least.note(now, sample.took, self.weight);
+        if self.round.best.is_none_or(|best| sample.took <= best.took) {
+            self.round.best = Some(sample);
+        }
+        if self.is_starting {
+            self.start(sample);
+        }
+        is_over
     }
 
     /// One more for each answer, until a queue begins to form.
@@ -145,18 +221,14 @@ impl Pace {
         }
     }
 
-    /// Nothing was answered for long: nothing that was known of the line counts any more.
-    pub fn begin_again(&mut self) {
-        self.window = self.window.map(|_| LEAST * self.weight);
-        self.is_starting = true;
-    }
-
-    fn weigh(&mut self, weight: u64) {
+    /// Takes an answer into the average, as one part of so many.
+    fn weigh(&mut self, weight: u64, parts: u64) {
         if self.window.is_some() {
-            self.weight = (self.weight * 7 + weight) / 8;
+            self.weight = (self.weight * (parts - 1) + weight) / parts;
         } else {
+            let first = u64::from(FIRST) * if weight <= SMALL { 2 } else { 1 };
             self.weight = weight;
-            self.window = Some(weight.saturating_mul(u64::from(FIRST)).max(FIRST_BYTES));
+            self.window = Some(weight.saturating_mul(first));
         }
     }
 
@@ -165,15 +237,14 @@ impl Pace {
     }
 
     /// To what leaves a short queue.
-    fn narrow(&mut self, Sample { ahead, took, .. }: Sample) {
+    fn narrow(&mut self, Sample { sent: Sent { ahead, .. }, took }: Sample) {
         self.is_starting = false;
         let line = self.least.of_both(took);
-        let ahead = self.weight.saturating_mul(u64::try_from(ahead).unwrap_or(u64::MAX));
-        let fits = ahead.saturating_mul(line + QUEUE) / took.max(1);
+        let fits = ahead.bytes(self.weight).saturating_mul(line + QUEUE) / took.max(1);
         self.window = self.window.map(|window| window.min(fits).max(LEAST * self.weight));
     }
 
-    fn end_round(&mut self, next: u64) {
+    fn end_round(&mut self) {
         if let Some(best) = self.round.best.filter(|_| !self.is_draining) {
             let line = self.least.of_both(best.took);
             let is_full = self.round.is_full || self.round.was_full;
@@ -184,11 +255,11 @@ impl Pace {
             }
         }
         self.is_draining = false;
-        self.begin_round(next);
+        self.begin_round();
     }
 
-    fn begin_round(&mut self, next: u64) {
-        self.round = Round { ends_with: next, best: None, is_full: false, was_full: self.round.is_full };
+    fn begin_round(&mut self) {
+        self.round = Round { ends_with: self.next, best: None, is_full: false, was_full: self.round.is_full };
     }
 }
 
@@ -211,5 +282,59 @@ impl Least {
 
     fn of_both(&self, took: u64) -> u64 {
         [self.now, self.before].into_iter().flatten().min().unwrap_or(took)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// Milliseconds one way.
+    const DELAY: u64 = 20;
+    /// Of a block on the line.
+    const BLOCK: u64 = 16;
+
+    /// The longest round trip, once the line is known, where so many logs ask for all that they may.
+    fn longest_round_trip(logs: usize) -> u64 {
+        let line = Line::default();
+        let mut inflight = vec![0; logs];
+        let (mut sent, mut free, mut longest) = (VecDeque::new(), 0, 0);
+        for now in 0..20_000 {
+            while let Some((log, at, due, ticket)) = sent.pop_front_if(|(_, _, due, _)| *due <= now) {
+                let took = due - at;
+                line.answered(now, ticket, took, Some(16 * 1024));
+                inflight[log] -= 1;
+                longest = if now < 5_000 { 0 } else { took.max(longest) };
+            }
+            for (log, own) in inflight.iter_mut().enumerate() {
+                while *own == 0 || line.has_room(None) {
+                    free = (now + DELAY).max(free) + BLOCK;
+                    sent.push_back((log, now, free + DELAY, line.send(None)));
+                    *own += 1;
+                }
+            }
+        }
+        longest
+    }
+
+    #[test]
+    fn logs_share_a_line_and_the_queue_on_it_stays_short() {
+        // Three blocks before one, at most.
+        assert!(longest_round_trip(1) <= 2 * DELAY + 4 * BLOCK, "{} ms", longest_round_trip(1));
+        // One request of each, and as few.
+        assert!(longest_round_trip(20) <= 2 * DELAY + 23 * BLOCK, "{} ms", longest_round_trip(20));
+    }
+
+    #[test]
+    fn who_asks_no_more_gives_its_place_to_others() {
+        let line = Line::default();
+        let sent: Vec<Sent> = std::iter::from_fn(|| line.has_room(None).then(|| line.send(None))).collect();
+        assert_eq!(sent.len(), usize::from(FIRST));
+        let (first, others) = sent.split_first().unwrap();
+        others.iter().for_each(|sent| line.give_up(*sent));
+        assert!(line.has_room(None));
+        line.answered(0, *first, 1, None);
+        assert_eq!(line.0.lock().inflight, Load::default());
     }
 }

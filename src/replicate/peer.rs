@@ -12,6 +12,7 @@
 
 use super::index::Filed;
 use super::offers::Glance;
+use super::pace::Line;
 use super::requests::Requests;
 use super::seeks::SeekGlance;
 use super::spans::Progress;
@@ -98,7 +99,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(options: PeerOptions) -> Self {
+    pub(super) fn new(options: PeerOptions, line: Line) -> Self {
         let side = Side { uploading: true, downloading: true };
         Self {
             options,
@@ -106,7 +107,7 @@ impl Peer {
             ours: Side { uploading: options.uploading, downloading: options.downloading },
             remote: Remote { side, acks: false, wants: false, haves: Haves::default(), len: 0 },
             wants: Wants::default(),
-            requests: Requests::new(options.max_requests),
+            requests: Requests::new(options.max_requests, line),
             uploads: Uploads::default(),
             seen: Seen::default(),
             filed: Filed::default(),

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::asks::Asks;
 use super::index::Index;
+use super::pace::Line;
 use super::patience::Patience;
 use super::peer::{Peer, Phase, Side};
 use super::requests::Expected;
@@ -108,15 +109,15 @@ impl Replicator {
         self.peers.values().any(|peer| peer.has(block))
     }
 
-    /// A channel was opened on our side. The new peer may bring back what the program has cleared,
+    /// A channel was opened on our side, over this line. The new peer may bring back what the program has cleared,
     /// as in stock, where only a peer that was there before does not.
-    pub fn add_peer(&mut self, id: PeerId, options: PeerOptions) {
+    pub fn add_peer(&mut self, id: PeerId, options: PeerOptions, line: Line) {
         if !self.is_sparse && !options.live {
             self.download_everything();
         }
         self.waits.forget_cleared();
         self.remove_peer(id);
-        let mut peer = Peer::new(options);
+        let mut peer = Peer::new(options, line);
         peer.wants.look_again();
         self.index.add(id, peer.filed, options.live);
         self.peers.insert(id, peer);

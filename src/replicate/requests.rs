@@ -17,9 +17,9 @@ use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::pace::{Pace, Sample};
+use super::pace::{Line, Sent};
 use super::patience::{self, Patience};
-use super::types::{Ask, GIVEN_UP_AFTER};
+use super::types::{Ask, GIVEN_UP_AFTER, Pick};
 
 /// How many requests that somebody waits for may go beyond what the line carries.
 const URGENT: usize = 16;
@@ -37,9 +37,9 @@ const MAX_REFUSED: usize = 4_096;
 struct Inflight {
     ask: Ask,
     bytes: u64,
-    sent: u64,
-    number: u64,
-    ahead: usize,
+    at: u64,
+    sent: Sent,
+    is_urgent: bool,
 }
 
 /// What is expected of a peer.
@@ -81,17 +81,21 @@ pub(super) struct Requests {
     silent_since: Option<u64>,
     /// It has not answered for so long that only a new answer counts.
     is_silent: bool,
-    pace: Pace,
+    /// How many of them somebody waits for.
+    urgent: usize,
+    /// A number that is not to change.
+    fixed: Option<usize>,
+    line: Line,
+    /// What an answer weighs in this log, in bytes: the average of the last ones.
+    weight: Option<u64>,
     patience: Patience,
     /// What is expected of it.
     expected: Expected,
-    /// The number of the next one.
-    next: u64,
 }
 
 impl Requests {
-    /// None yet; at most `max` in flight, or as many as the link takes.
-    pub fn new(max: Option<usize>) -> Self {
+    /// None yet; at most `fixed` in flight, or as many as the line carries.
+    pub fn new(fixed: Option<usize>, line: Line) -> Self {
         Self {
             inflight: VecDeque::new(),
             late: 0,
@@ -100,10 +104,12 @@ impl Requests {
             pardon_at: 0,
             silent_since: None,
             is_silent: false,
-            pace: Pace::new(max),
+            urgent: 0,
+            fixed,
+            line,
+            weight: None,
             patience: Patience::default(),
             expected: Expected::default(),
-            next: 0,
         }
     }
 
@@ -117,12 +123,18 @@ impl Requests {
         self.asked.is_empty()
     }
 
-    /// True if another request may be sent. `urgent` ones, that somebody waits for, may go 16
-    /// beyond what the line carries; a peer that has fallen silent is given one of the others.
+    /// True if another request may be sent: as many as the line carries, one at least. Of `urgent`
+    /// ones, that somebody waits for, 16 in any case; a peer that has fallen silent is given one of
+    /// the others.
     pub fn has_room(&self, urgent: bool) -> bool {
-        let carried = if self.is_silent { 1 } else { self.pace.requests() };
-        let most = carried + if urgent { URGENT } else { 0 };
-        self.inflight.len() < most && self.refusals.len() < MAX_REFUSED
+        let len = self.inflight.len();
+        let has_room = match self.fixed {
+            Some(fixed) => len < fixed,
+            None if self.is_silent => false,
+            None => self.line.has_room(self.weight),
+        };
+        let is_allowed = has_room || len == 0 || urgent && self.urgent < URGENT;
+        is_allowed && self.refusals.len() < MAX_REFUSED
     }
 
     /// True if it has not answered for so long that only a new answer counts.
@@ -146,12 +158,11 @@ impl Requests {
     }
 
     /// A request is sent.
-    pub fn push(&mut self, ask: Ask, bytes: u64, now: u64) {
+    pub fn push(&mut self, pick: Pick, now: u64) {
+        let Pick { ask, bytes, is_urgent } = pick;
         self.asked.insert(ask);
-        let ahead = self.inflight.len() + 1;
-        self.inflight.push_back(Inflight { ask, bytes, sent: now, number: self.next, ahead });
-        self.next += 1;
-        self.pace.sent(ahead);
+        self.urgent += usize::from(is_urgent);
+        self.inflight.push_back(Inflight { ask, bytes, at: now, sent: self.line.send(self.weight), is_urgent });
         self.note_time(now);
     }
 
@@ -160,24 +171,34 @@ impl Requests {
         self.silent_since = if self.inflight.is_empty() { None } else { self.silent_since.or(Some(now)) };
     }
 
-    /// Takes the request that this answer of so many bytes belongs to; None if nothing like it was
-    /// asked.
-    pub fn take(&mut self, now: u64, ask: Ask, bytes: usize) -> Option<Taken> {
+    /// Takes the request that this answer belongs to, a block of so many bytes with its nodes or a
+    /// hash; None if nothing like it was asked.
+    pub fn take(&mut self, now: u64, ask: Ask, bytes: Option<usize>) -> Option<Taken> {
         let exact = |inflight: &Inflight| inflight.ask == ask;
         let by_bytes = |inflight: &Inflight| inflight.bytes > 0 && inflight.ask.hash == ask.hash;
         let place = self.inflight.iter().position(exact).or_else(|| self.inflight.iter().position(by_bytes))?;
-        let taken = self.remove(place)?;
-        let took = now.saturating_sub(taken.sent);
+        let taken = self.take_out(place)?;
+        let took = now.saturating_sub(taken.at);
         (self.silent_since, self.is_silent) = (None, false);
         self.patience.note(took);
-        let sample = Sample { number: taken.number, ahead: taken.ahead, took, bytes };
-        self.pace.answered(now, sample, self.next);
+        self.line.answered(now, taken.sent, took, bytes);
+        if let Some(bytes) = bytes.and_then(|bytes| u64::try_from(bytes).ok()) {
+            self.weight = Some(self.weight.map_or(bytes, |weight| (weight * 7 + bytes) / 8));
+        }
         Some(Taken { ask: taken.ask, took })
     }
 
-    fn remove(&mut self, place: usize) -> Option<Inflight> {
+    /// Takes out one that will not be answered.
+    fn remove(&mut self, place: usize) -> Option<Ask> {
+        let taken = self.take_out(place)?;
+        self.line.give_up(taken.sent);
+        Some(taken.ask)
+    }
+
+    fn take_out(&mut self, place: usize) -> Option<Inflight> {
         let taken = self.inflight.remove(place)?;
         self.late -= usize::from(place < self.late);
+        self.urgent -= usize::from(taken.is_urgent);
         self.asked.remove(&taken.ask);
         Some(taken)
     }
@@ -192,7 +213,7 @@ impl Requests {
                 at += 1;
                 continue;
             }
-            lost.extend(self.remove(at).map(|inflight| inflight.ask));
+            lost.extend(self.remove(at));
             self.silent_since = None;
             let count = self.refusals.entry(inflight.ask).or_default();
             *count += 1;
@@ -220,7 +241,8 @@ impl Requests {
     pub fn clear(&mut self) -> Vec<Ask> {
         self.asked.clear();
         self.refusals.clear();
-        self.late = 0;
+        (self.late, self.urgent) = (0, 0);
+        self.inflight.iter().for_each(|inflight| self.line.give_up(inflight.sent));
         (self.silent_since, self.is_silent) = (None, false);
         self.inflight.drain(..).map(|inflight| inflight.ask).collect()
     }
@@ -254,7 +276,7 @@ impl Requests {
     /// Those that have become overdue.
     pub fn take_late(&mut self, now: u64) -> Vec<Ask> {
         let overdue = self.overdue_after();
-        let is_late = |inflight: &&Inflight| now.saturating_sub(inflight.sent) >= overdue;
+        let is_late = |inflight: &&Inflight| now.saturating_sub(inflight.at) >= overdue;
         let late: Vec<Ask> =
             self.inflight.iter().skip(self.late).take_while(is_late).map(|inflight| inflight.ask).collect();
         self.late += late.len();
@@ -265,7 +287,6 @@ impl Requests {
     pub fn note_silence(&mut self, now: u64) {
         if !self.is_silent && self.silent_at().is_some_and(|at| at <= now) {
             self.is_silent = true;
-            self.pace.begin_again();
         }
     }
 
@@ -276,10 +297,10 @@ impl Requests {
 
     /// Those that are taken for lost.
     pub fn take_lost(&mut self, now: u64) -> Vec<Ask> {
-        let is_lost = |inflight: &Inflight| now.saturating_sub(inflight.sent) >= GIVEN_UP_AFTER;
+        let is_lost = |inflight: &Inflight| now.saturating_sub(inflight.at) >= GIVEN_UP_AFTER;
         let mut lost = Vec::new();
         while self.inflight.front().is_some_and(is_lost) {
-            lost.extend(self.remove(0).map(|inflight| inflight.ask));
+            lost.extend(self.remove(0));
         }
         lost
     }
@@ -298,12 +319,18 @@ impl Requests {
 
     /// When there is something to do if no answer comes until then, in milliseconds.
     pub fn due(&self, timeout: Option<u64>) -> Option<u64> {
-        let late = self.inflight.get(self.late).map(|inflight| inflight.sent + self.overdue_after());
-        let lost = self.inflight.front().map(|inflight| inflight.sent + GIVEN_UP_AFTER);
+        let late = self.inflight.get(self.late).map(|inflight| inflight.at + self.overdue_after());
+        let lost = self.inflight.front().map(|inflight| inflight.at + GIVEN_UP_AFTER);
         let timed_out = self.silent_since.zip(timeout).map(|(since, timeout)| since.saturating_add(timeout));
         let timed_out = timed_out.filter(|_| !self.inflight.is_empty());
         let silent = self.silent_at().filter(|_| !self.is_silent);
         let pardon = (!self.refusals.is_empty()).then_some(self.pardon_at);
         [late, lost, timed_out, silent, pardon].into_iter().flatten().min()
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        self.inflight.iter().for_each(|inflight| self.line.give_up(inflight.sent));
     }
 }

@@ -198,7 +198,7 @@ impl Seeks {
             return None;
         }
         let index = view.next(start, end, hash, None)?;
-        Some((number, Pick { ask: Ask { index, hash }, bytes }))
+        Some((number, Pick { ask: Ask { index, hash }, bytes, is_urgent: true }))
     }
 
     fn ask(&mut self, (number, pick): (u64, Pick)) -> Option<Pick> {

@@ -140,7 +140,7 @@ impl Replicator {
         let Peer { remote, requests, seen, options, .. } = peer;
         let (haves, remote_len, seed) = (&remote.haves, remote.len, options.seed);
         let view = View { local, haves, remote_len, seed, requests, asks, looks, is_shared };
-        let whole = |ask| Pick { ask, bytes: 0 };
+        let whole = |ask| Pick { ask, bytes: 0, is_urgent: true };
         if !requests.has_room(true) {
             return None;
         }
@@ -150,14 +150,15 @@ impl Replicator {
             return urgent;
         }
         let listed = waits.pick_listed(&mut seen.listed, &view);
-        listed.or_else(|| waits.pick_span(&mut seen.spans, &view)).map(whole)
+        let bulk = listed.or_else(|| waits.pick_span(&mut seen.spans, &view))?;
+        Some(Pick { ask: bulk, bytes: 0, is_urgent: false })
     }
 
     fn request(&mut self, now: u64, local: Local<'_>, id: PeerId, pick: Pick) {
-        let Pick { ask, bytes } = pick;
+        let Pick { ask, bytes, .. } = pick;
         let Some(peer) = self.peers.get_mut(&id) else { return };
         peer.requests.expect(self.expected);
-        peer.requests.push(ask, bytes, now);
+        peer.requests.push(pick, now);
         self.asks.insert(ask, id);
         let nodes = if self.is_cautious { 0 } else { tree::digest(local.bitfield, BlockIndex(ask.index)) };
         let request = Message::Request { index: ask.index, bytes, hash: ask.hash, nodes };

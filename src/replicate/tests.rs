@@ -37,7 +37,7 @@ fn local(bitfield: &Bitfield, len: u64) -> Local<'_> {
 /// A replicator of a sparse reader with one open peer.
 fn with_peer(options: PeerOptions) -> Replicator {
     let mut replicator = Replicator::new(true, false);
-    replicator.add_peer(PEER, options);
+    replicator.add_peer(PEER, options, Line::default());
     replicator.open_peer(PEER);
     sent(&mut replicator);
     replicator
@@ -124,7 +124,7 @@ fn q11_who_wanted_once_is_told_for_ever() {
 fn a_block_is_asked_of_one_peer_until_that_one_is_late() {
     let empty = holding(0);
     let mut replicator = with_peer(options(true, true));
-    replicator.add_peer(OTHER, options(true, true));
+    replicator.add_peer(OTHER, options(true, true), Line::default());
     replicator.open_peer(OTHER);
     for peer in [PEER, OTHER] {
         replicator.receive(0, local(&empty, 0), peer, have(0, Some(10), None)).unwrap();
@@ -152,7 +152,7 @@ fn who_has_fallen_silent_is_asked_last_and_for_little() {
     // Nobody waits for these.
     replicator.select(None, Range::Span { start: 10, end: Some(20), linear: true, hash: false });
     assert_eq!(requests(&mut replicator, later, local(&empty, 0)), []);
-    replicator.add_peer(OTHER, options(true, true));
+    replicator.add_peer(OTHER, options(true, true), Line::default());
     replicator.open_peer(OTHER);
     replicator.receive(later, local(&empty, 0), OTHER, have(0, Some(7), None)).unwrap();
     sent(&mut replicator);
@@ -253,7 +253,7 @@ fn silence_ends_the_stream_and_an_answer_does_not() {
 fn a_reader_that_is_not_live_ends_when_it_has_everything() {
     let held = holding(3);
     let mut replicator = Replicator::new(false, false);
-    replicator.add_peer(PEER, options(false, true));
+    replicator.add_peer(PEER, options(false, true), Line::default());
     replicator.open_peer(PEER);
     replicator.settle(0, local(&held, 3));
     sent(&mut replicator);
@@ -280,7 +280,7 @@ fn status_of(replicator: &mut Replicator, local: Local<'_>) -> Option<Message> {
 /// A reader that is not sparse and has one open peer.
 fn reader(live: bool) -> Replicator {
     let mut replicator = Replicator::new(false, false);
-    replicator.add_peer(PEER, options(live, true));
+    replicator.add_peer(PEER, options(live, true), Line::default());
     replicator.open_peer(PEER);
     replicator
 }
@@ -319,7 +319,7 @@ fn a_reader_is_complete_when_it_has_what_its_peers_have() {
 fn a_reader_waits_for_all_that_its_peers_are_going_to_tell() {
     let (window, held) = (Some(1024 * 1024), held([1, 2]));
     let mut replicator = reader(false);
-    replicator.add_peer(OTHER, options(false, true));
+    replicator.add_peer(OTHER, options(false, true), Line::default());
     replicator.open_peer(OTHER);
     assert_eq!(status_of(&mut replicator, local(&held, 3)), None);
     // The answer to the want is still to come, then that of the other peer, then what it has.
@@ -379,7 +379,7 @@ fn what_was_cleared_stays_cleared_until_it_is_asked_for() {
     replicator.lost(8, 9);
     assert_eq!(requests(&mut replicator, 0, local(&held([0, 1, 9]), 10)), [(PEER, 8)]);
     // A peer that comes later brings it back, as in stock.
-    replicator.add_peer(OTHER, options(true, true));
+    replicator.add_peer(OTHER, options(true, true), Line::default());
     replicator.open_peer(OTHER);
     replicator.receive(0, local(&some, 10), OTHER, have(0, Some(10), None)).unwrap();
     let asked = requests(&mut replicator, 0, local(&held([0, 1, 9]), 10));

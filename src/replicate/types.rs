@@ -106,9 +106,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// About how many bytes it is on the line.
-    pub(super) fn weight(&self) -> usize {
-        self.value.as_ref().map_or(0, Bytes::len).saturating_add(self.nodes.len().saturating_mul(NODE))
+    /// About how many bytes a block is on the line, with its nodes; None for a hash.
+    pub(super) fn weight(&self) -> Option<usize> {
+        let value = self.value.as_ref()?;
+        Some(value.len().saturating_add(self.nodes.len().saturating_mul(NODE)))
     }
 }
 
@@ -226,6 +227,8 @@ impl Ask {
 pub(super) struct Pick {
     pub ask: Ask,
     pub bytes: u64,
+    /// Somebody waits for it.
+    pub is_urgent: bool,
 }
 
 /// Steps of work: a peer, a wait or a block that was looked at.

@@ -7,7 +7,7 @@ use crate::engine::ids::OpId;
 use crate::engine::job::{About, Finished, Job};
 use crate::engine::stream::Load;
 use crate::feed::{OpenOptions, Put};
-use crate::replicate::{PeerId, PeerOptions, Range, UpdateWait};
+use crate::replicate::{Line, PeerId, PeerOptions, Range, UpdateWait};
 use crate::wire::Message;
 
 /// Something that happens to a feed.
@@ -115,7 +115,7 @@ pub struct Seek {
 #[derive(Debug)]
 pub enum FromPeer {
     /// It is on a channel now.
-    Attached(PeerOptions),
+    Attached(PeerOptions, Line),
     /// The remote has opened its side.
     Opened,
     /// The remote said something.

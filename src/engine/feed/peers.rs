@@ -28,7 +28,7 @@ const STEP: Load = Load { requests: 64, bytes: 64 * 1024 };
 impl FeedActor {
     pub(super) fn handle_peer(&mut self, now: u64, peer: PeerId, input: FromPeer) {
         match input {
-            FromPeer::Attached(options) => self.replicator.add_peer(peer, options),
+            FromPeer::Attached(options, line) => self.replicator.add_peer(peer, options, line),
             FromPeer::Opened => self.replicator.open_peer(peer),
             FromPeer::Message(message) => return self.receive(now, peer, message),
             FromPeer::Room => self.serve(peer),

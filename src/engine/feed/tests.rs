@@ -19,7 +19,7 @@ use crate::engine::queue::Queue;
 use crate::engine::{Clock, Engine, FeedHandle};
 use crate::feed::OpenOptions;
 use crate::math::crypto::KeyPair;
-use crate::replicate::{PeerId, PeerOptions, UpdateWait};
+use crate::replicate::{Line, PeerId, PeerOptions, UpdateWait};
 use crate::store::memory::{Memory, MemoryStorage};
 use crate::store::storage::{Storage, Wait};
 use crate::store::{File, StoreError};
@@ -170,7 +170,7 @@ fn talk(a: &mut Bench, b: &mut Bench) {
 
 fn connect(a: &mut Bench, b: &mut Bench) {
     for side in [a, b] {
-        side.tell(FromPeer::Attached(peer_options()));
+        side.tell(FromPeer::Attached(peer_options(), Line::default()));
         side.tell(FromPeer::Opened);
     }
 }
@@ -259,9 +259,9 @@ fn what_a_peer_sends_faster_than_it_can_be_stored_holds_its_stream_back() {
     reader.call(Verb::Open(Box::new(open_options(false))));
     reader.run_all();
     (0..16).for_each(|_| writer.append(&[&[7; 128 << 10]]));
-    reader.tell(FromPeer::Attached(peer_options()));
+    reader.tell(FromPeer::Attached(peer_options(), Line::default()));
     reader.tell(FromPeer::Opened);
-    writer.tell(FromPeer::Attached(peer_options()));
+    writer.tell(FromPeer::Attached(peer_options(), Line::default()));
     for index in 0..16 {
         writer.tell(FromPeer::Message(Message::Request { index, bytes: 0, hash: false, nodes: 0 }));
         writer.run_all();

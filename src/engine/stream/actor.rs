@@ -16,6 +16,7 @@ use super::load::Loads;
 use super::message::{FromStream, Input, Output};
 use crate::engine::event::{Failure, StreamEvent};
 use crate::math::crypto::{Hash, discovery_key};
+use crate::replicate::Line;
 use crate::wire::{Event, LocalId, Protocol, ProtocolError, ProtocolOptions};
 
 /// Bytes handed out at a time.
@@ -51,6 +52,8 @@ pub struct StreamActor {
     protocol: Protocol,
     timeout: Option<u64>,
     loads: Loads,
+    /// What its feeds share when they ask the remote.
+    line: Line,
     intake: Intake,
     /// JavaScript knows that bytes wait.
     is_told: bool,
@@ -62,7 +65,7 @@ pub struct StreamActor {
 }
 
 /// A channel as it was opened for a feed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Adopted {
     /// Our number.
     pub local: LocalId,
@@ -72,6 +75,8 @@ pub struct Adopted {
     pub is_remote_open: bool,
     /// After so many milliseconds without an answer the stream is to end.
     pub timeout: Option<u64>,
+    /// What is shared by all who ask on this stream.
+    pub line: Line,
 }
 
 impl StreamActor {
@@ -81,6 +86,7 @@ impl StreamActor {
             protocol: Protocol::new(options.initiator, options.protocol, options.random),
             timeout: options.timeout,
             loads: Loads::default(),
+            line: Line::default(),
             intake: Intake::Open,
             is_told: false,
             is_authenticating: false,
@@ -153,7 +159,7 @@ impl StreamActor {
         }
         let is_remote_open = self.protocol.remote_opened(&discovery_key);
         let local = self.protocol.open(*key);
-        Some(Adopted { local, discovery_key, is_remote_open, timeout: self.timeout })
+        Some(Adopted { local, discovery_key, is_remote_open, timeout: self.timeout, line: self.line.clone() })
     }
 
     /// Whether a feed may be opened. If the remote has opened it without proof that it knows the

@@ -16,7 +16,11 @@ impl Crowd {
     fn new(peers: u64, sparse: bool, len: u64) -> Self {
         let mut crowd = Self { replicator: Replicator::new(sparse, false), bitfield: holding(0), len: 0, now: 0 };
         for id in 0..peers {
-            crowd.replicator.add_peer(PeerId(id), PeerOptions { seed: id * 7919, ..options(true, true) });
+            crowd.replicator.add_peer(
+                PeerId(id),
+                PeerOptions { seed: id * 7919, ..options(true, true) },
+                Line::default(),
+            );
             crowd.replicator.open_peer(PeerId(id));
             if len > 0 {
                 crowd.hear(id, Message::Have { start: 0, length: Some(len), bitfield: None, ack: false });
@@ -275,7 +279,7 @@ fn only_those_who_want_to_hear_are_told() {
     assert_eq!(crowd.looks(|crowd| crowd.replicator.announce(0, 1, None)), 1_000);
     let mut deaf = Replicator::new(true, false);
     for id in 0..1_000 {
-        deaf.add_peer(PeerId(id), options(true, true));
+        deaf.add_peer(PeerId(id), options(true, true), Line::default());
         deaf.open_peer(PeerId(id));
     }
     let before = deaf.looks();
