@@ -83,6 +83,24 @@ test('a file that was removed while it was shut is not made anew', async (t) => 
   await ask(log, 'close')
 })
 
+test('a file that was replaced while it was shut is left alone', async (t) => {
+  const dir = path.join(scratch(t), 'log')
+  const log = hypercore(dir)
+  await ask(log, 'append', ['a', 'b'])
+  await shutAll(t)
+  fs.renameSync(dir, dir + '-before')
+  const other = hypercore(dir)
+  await ask(other, 'append', ['x', 'y', 'z'])
+  await ask(other, 'close')
+  const before = fs.readFileSync(path.join(dir, 'data'), 'utf8')
+  if (process.platform !== 'win32') {
+    await assert.rejects(ask(log, 'append', 'c'), { code: 'ENOENT' })
+    await assert.rejects(ask(log, 'get', 1), { code: 'ENOENT' })
+  }
+  assert.strictEqual(fs.readFileSync(path.join(dir, 'data'), 'utf8'), before)
+  await ask(log, 'close')
+})
+
 test('a number of files that cannot be is refused, and changes nothing', () => {
   hypercore.engine({ maxFiles: MAX })
   for (const maxFiles of [0, -1, 1.5, NaN, Infinity, '8', null, 2 ** 53, 8n]) {

@@ -33,6 +33,9 @@ struct Way {
     /// Bytes a millisecond.
     rate: usize,
     delay: u64,
+    /// And up to so many milliseconds more, at random.
+    gusts: u64,
+    dice: Dice,
     buffer: VecDeque<Bytes>,
     flying: VecDeque<(u64, Bytes)>,
     carried: usize,
@@ -41,7 +44,16 @@ struct Way {
 
 impl Way {
     fn new(rate: usize, delay: u64) -> Self {
-        Self { rate, delay, buffer: VecDeque::new(), flying: VecDeque::new(), carried: 0, is_dead: false }
+        Self {
+            rate,
+            delay,
+            gusts: 0,
+            dice: Dice::new(7),
+            buffer: VecDeque::new(),
+            flying: VecDeque::new(),
+            carried: 0,
+            is_dead: false,
+        }
     }
 
     /// A millisecond: bytes leave the sender, and reach the other side.
@@ -61,7 +73,9 @@ impl Way {
             if chunk.is_empty() {
                 self.buffer.pop_front();
             }
-            self.flying.push_back((now + self.delay, piece));
+            let due = now + self.delay + self.dice.below(self.gusts);
+            let last = self.flying.back().map_or(0, |(due, _)| *due);
+            self.flying.push_back((due.max(last), piece));
         }
         while self.flying.front().is_some_and(|(due, _)| *due <= now) && !to.0.held.contains(&to.1) {
             let (_, piece) = self.flying.pop_front().unwrap();
@@ -185,6 +199,18 @@ fn the_window_doubles_every_round_trip_until_the_line_is_full() {
         let took = world.finish(download);
         assert!(took <= most, "{blocks} blocks of {size} bytes took {took} ms");
     }
+}
+
+#[test]
+fn a_line_whose_delay_varies_is_filled_all_the_same() {
+    let mut world = World::new(5_000, 16);
+    world.connect(WIDE, 75);
+    let Line { down, up, .. } = &mut world.lines[0];
+    (down.gusts, up.gusts) = (40, 40);
+    world.hear();
+    let download = world.download(false);
+    let took = world.finish(download);
+    assert!(took <= 3_000, "it took {took} ms");
 }
 
 #[test]

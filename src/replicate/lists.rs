@@ -71,6 +71,12 @@ impl Members {
         next.is_none()
     }
 
+    /// The block is in no other list any more.
+    fn keep_only(&mut self, block: u64, list: u64) {
+        let others: Vec<u64> = self.of(block).filter(|other| *other != list).collect();
+        others.into_iter().for_each(|other| _ = self.remove(block, other));
+    }
+
     fn of(&self, block: u64) -> impl Iterator<Item = u64> {
         self.first.get(&block).copied().into_iter().chain(self.others_of(block))
     }
@@ -141,9 +147,13 @@ impl Lists {
                 if !self.members.insert(*block, number) {
                     continue;
                 }
-                if self.held.contains(*block) || !self.missing.contains(*block) && bitfield.get(*block) {
+                if !self.missing.contains(*block) && bitfield.get(*block) {
                     self.held.insert(*block);
                     continue;
+                }
+                if self.held.remove(*block) {
+                    // The program has cleared it: those who have had it do not wait for it again.
+                    self.members.keep_only(*block, number);
                 }
                 self.missing.insert(*block);
                 list.left += 1;

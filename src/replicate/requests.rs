@@ -38,7 +38,8 @@ struct Inflight {
     ask: Ask,
     bytes: u64,
     at: u64,
-    sent: Sent,
+    /// Its part of the line; None where it has none any more.
+    sent: Option<Sent>,
     is_urgent: bool,
 }
 
@@ -162,7 +163,7 @@ impl Requests {
         let Pick { ask, bytes, is_urgent } = pick;
         self.asked.insert(ask);
         self.urgent += usize::from(is_urgent);
-        self.inflight.push_back(Inflight { ask, bytes, at: now, sent: self.line.send(self.weight), is_urgent });
+        self.inflight.push_back(Inflight { ask, bytes, at: now, sent: Some(self.line.send(self.weight)), is_urgent });
         self.note_time(now);
     }
 
@@ -181,7 +182,9 @@ impl Requests {
         let took = now.saturating_sub(taken.at);
         (self.silent_since, self.is_silent) = (None, false);
         self.patience.note(took);
-        self.line.answered(now, taken.sent, took, bytes);
+        if let Some(sent) = taken.sent {
+            self.line.answered(now, sent, took, bytes);
+        }
         if let Some(bytes) = bytes.and_then(|bytes| u64::try_from(bytes).ok()) {
             self.weight = Some(self.weight.map_or(bytes, |weight| (weight * 7 + bytes) / 8));
         }
@@ -191,7 +194,7 @@ impl Requests {
     /// Takes out one that will not be answered.
     fn remove(&mut self, place: usize) -> Option<Ask> {
         let taken = self.take_out(place)?;
-        self.line.give_up(taken.sent);
+        taken.sent.into_iter().for_each(|sent| self.line.give_up(sent));
         Some(taken.ask)
     }
 
@@ -242,7 +245,7 @@ impl Requests {
         self.asked.clear();
         self.refusals.clear();
         (self.late, self.urgent) = (0, 0);
-        self.inflight.iter().for_each(|inflight| self.line.give_up(inflight.sent));
+        self.leave_line();
         (self.silent_since, self.is_silent) = (None, false);
         self.inflight.drain(..).map(|inflight| inflight.ask).collect()
     }
@@ -284,10 +287,18 @@ impl Requests {
     }
 
     /// If nothing was answered for long, one answer has to come before the peer is asked for more.
+    /// Other logs on the line do not wait for that.
     pub fn note_silence(&mut self, now: u64) {
         if !self.is_silent && self.silent_at().is_some_and(|at| at <= now) {
             self.is_silent = true;
+            self.leave_line();
         }
+    }
+
+    /// What is on its way has no part of the line any more.
+    fn leave_line(&mut self) {
+        let sent = self.inflight.iter_mut().filter_map(|inflight| inflight.sent.take());
+        sent.for_each(|sent| self.line.give_up(sent));
     }
 
     fn silent_at(&self) -> Option<u64> {
@@ -331,6 +342,6 @@ impl Requests {
 
 impl Drop for Requests {
     fn drop(&mut self) {
-        self.inflight.iter().for_each(|inflight| self.line.give_up(inflight.sent));
+        self.leave_line();
     }
 }

@@ -49,9 +49,9 @@ impl Replicator {
         Ok(())
     }
 
-    pub(super) fn on_cancel(&mut self, id: PeerId, index: u64) {
+    pub(super) fn on_cancel(&mut self, id: PeerId, index: u64, hash: bool) {
         if let Some(peer) = self.peers.get_mut(&id) {
-            peer.uploads.cancel(index);
+            peer.uploads.cancel(index, hash);
         }
     }
 }

@@ -138,6 +138,41 @@ fn a_block_is_asked_of_one_peer_until_that_one_is_late() {
 }
 
 #[test]
+fn a_list_has_what_was_cleared_come_back_and_lists_before_it_do_not_wait_again() {
+    let (empty, held) = (holding(0), holding(2));
+    let mut replicator = with_peer(options(true, true));
+    replicator.receive(0, local(&empty, 0), PEER, have(0, Some(2), None)).unwrap();
+    replicator.select(Some(WaitId(1)), Range::Blocks(vec![1, 9]));
+    assert_eq!(requests(&mut replicator, 0, local(&empty, 0)), [(PEER, 1)]);
+    replicator.receive(0, local(&empty, 0), PEER, data(1)).unwrap();
+    replicator.stored(PEER, 1, Some(1));
+    replicator.arrived(1);
+    assert_eq!(requests(&mut replicator, 0, local(&held, 2)), []);
+    replicator.cleared(1, 2, &[(1, 2)]);
+    replicator.select(Some(WaitId(2)), Range::Blocks(vec![1]));
+    assert_eq!(requests(&mut replicator, 0, local(&empty, 0)), [(PEER, 1)]);
+    replicator.arrived(9);
+    replicator.settle(0, local(&empty, 0));
+    let over: Vec<WaitId> = std::iter::from_fn(|| replicator.poll())
+        .filter_map(|output| if let Output::Resolved(id) = output { Some(id) } else { None })
+        .collect();
+    assert_eq!(over, [WaitId(1)]);
+}
+
+#[test]
+fn a_cancel_of_a_hash_leaves_the_request_for_the_block() {
+    let held = holding(3);
+    let mut replicator = with_peer(options(true, false));
+    let request = |hash| Message::Request { index: 2, bytes: 0, hash, nodes: 0 };
+    for hash in [true, false] {
+        replicator.receive(0, local(&held, 3), PEER, request(hash)).unwrap();
+    }
+    replicator.receive(0, local(&held, 3), PEER, Message::Cancel { index: 2, bytes: 0, hash: true }).unwrap();
+    let left: Vec<bool> = replicator.take_uploads(PEER, 9).iter().map(|request| request.hash).collect();
+    assert_eq!(left, [false]);
+}
+
+#[test]
 fn who_has_fallen_silent_is_asked_last_and_for_little() {
     let empty = holding(0);
     let mut replicator = with_peer(options(true, true));

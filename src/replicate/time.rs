@@ -6,8 +6,8 @@
 //!       others are asked         silence: nothing came for so long, the stream ends (`timeout`)
 //! refused three times: pardoned within 2 s
 //! ```
-//! Invariant: only peers whose time has come are looked at; a peer of which nothing was asked has
-//! none.
+//! Invariant: only peers whose time has come are looked at, or all of which something was asked when
+//! less time is left to them; a peer of which nothing was asked has none.
 
 use super::patience;
 use super::replicator::Replicator;
@@ -19,8 +19,11 @@ impl Replicator {
     pub(super) fn note_time(&mut self, took: u64) {
         self.patience.note(took);
         let overdue = self.patience.overdue().unwrap_or(patience::MOST);
-        if overdue <= self.expected.overdue / 2 || overdue / 2 >= self.expected.overdue {
+        if overdue <= self.expected.overdue / 2 {
             self.expect(Expected { overdue, ..self.expected });
+        } else if overdue / 2 >= self.expected.overdue {
+            // Who was asked already is looked at too early; that does no harm.
+            self.expected.overdue = overdue;
         }
     }
 

@@ -52,9 +52,12 @@ impl Uploads {
         Ok(())
     }
 
-    /// The plain requests for a block are not needed any more.
-    pub fn cancel(&mut self, index: u64) {
-        while let Some(&place) = self.places.range((index, 0)..=(index, u64::MAX)).next() {
+    /// The plain requests for a block, or for its hash, are not needed any more.
+    pub fn cancel(&mut self, index: u64, hash: bool) {
+        let is_it = |place: &&(u64, u64)| self.waiting.get(&place.1).is_some_and(|request| request.hash == hash);
+        let places: Vec<(u64, u64)> =
+            self.places.range((index, 0)..=(index, u64::MAX)).filter(is_it).copied().collect();
+        for place in places {
             self.places.remove(&place);
             self.waiting.remove(&place.1);
         }

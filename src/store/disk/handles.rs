@@ -8,8 +8,9 @@
 //! bitfield is locking. It is opened for writing at once where that is permitted: to reopen it
 //! later would let go of the lock.
 //!
-//! A file is found again wherever the process has gone to meanwhile. One that is gone when it is
-//! opened again is not made anew: what was in it is lost, and that is an error.
+//! A file is found again wherever the process has gone to meanwhile, and at once, also by who does
+//! not want to wait: its name was just in use, and a worker would cost twenty times as much. One that
+//! is gone by then, or is another, is not ours: it is not made anew, and that is an error.
 //!
 //! What was made is remembered, so that an open that fails can take it away again. Between the
 //! opening of the lock file and the locking somebody may do just that: a lock on a file that has no
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::pool;
-use super::slot::{Access, Handle, Slot, State};
+use super::slot::{Access, Handle, Identity, Slot, State, identity};
 use crate::store::error::StoreError;
 use crate::store::layout::{File, PerFile};
 use crate::store::storage::Wait;
@@ -67,8 +68,8 @@ impl Handles {
         self.directory.join(file.name())
     }
 
-    /// A handle to read from, or None if there is no file. To open may wait, so with `CacheOnly`
-    /// only files are given that are open, or were.
+    /// A handle to read from, or None if there is no file. With `CacheOnly` only files are given
+    /// that are open, or were.
     pub(super) fn reading(&self, file: File, wait: Wait) -> Result<Option<Handle>, StoreError> {
         let slot = self.slots.of(file);
         let mut state = match wait {
@@ -81,7 +82,7 @@ impl Handles {
             State::Closed => return Err(StoreError::Closed),
             State::Unopened if wait == Wait::CacheOnly => return Err(StoreError::WouldBlock),
             State::Unopened => self.open_existing(file)?,
-            State::Shut(access) => Some(self.open_again(file, *access)?),
+            State::Shut(access, identity) => Some(self.open_again_to_read(file, *access, *identity)?),
         };
         let Some((handle, access)) = opened else { return Ok(None) };
         *state = State::Open(handle.clone(), access);
@@ -98,10 +99,13 @@ impl Handles {
             State::Open(handle, Access::Write) => return Ok(handle.clone()),
             State::Closed => return Err(StoreError::Closed),
             State::Open(_, Access::Read) => true,
-            State::Unopened | State::Shut(_) => false,
+            State::Unopened | State::Shut(..) => false,
         };
         let handle = match &*state {
-            State::Shut(_) => self.open_again(file, Access::Write)?.0,
+            State::Shut(_, identity) => {
+                let handle = read_write().open(self.place(file));
+                self.the_same(file, self.named(file, handle)?, *identity)?
+            }
             _ => self.open_or_make(file, &mut state)?,
         };
         *state = State::Open(handle.clone(), Access::Write);
@@ -161,11 +165,29 @@ impl Handles {
         }
     }
 
-    /// One that was open before.
-    fn open_again(&self, file: File, access: Access) -> Result<(Handle, Access), StoreError> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(access == Access::Write);
-        Ok((Arc::new(self.named(file, options.open(self.place(file)))?), access))
+    /// One that was open before; as it was, where that is still permitted.
+    fn open_again_to_read(
+        &self,
+        file: File,
+        access: Access,
+        identity: Option<Identity>,
+    ) -> Result<(Handle, Access), StoreError> {
+        let (opened, access) = match access {
+            Access::Read => (fs::File::open(self.place(file)), Access::Read),
+            Access::Write => match read_write().open(self.place(file)) {
+                Err(error) if is_denied(&error) => (fs::File::open(self.place(file)), Access::Read),
+                opened => (opened, Access::Write),
+            },
+        };
+        Ok((self.the_same(file, self.named(file, opened)?, identity)?, access))
+    }
+
+    /// Another file of that name is not ours: the one that was is gone.
+    fn the_same(&self, file: File, opened: fs::File, was: Option<Identity>) -> Result<Handle, StoreError> {
+        if was.is_some() && identity(&opened) != was {
+            return Err(StoreError::system(&ErrorKind::NotFound.into(), "open", &self.path(file)));
+        }
+        Ok(Arc::new(opened))
     }
 
     fn open_or_make(&self, file: File, state: &mut State) -> Result<Handle, StoreError> {

@@ -29,8 +29,8 @@ pub(super) enum State {
     #[default]
     Unopened,
     Open(Handle, Access),
-    /// It was open.
-    Shut(Access),
+    /// It was open: this file, if the system tells.
+    Shut(Access, Option<Identity>),
     Closed,
 }
 
@@ -52,16 +52,30 @@ impl Slot {
         self.was_used.swap(false, Ordering::Relaxed)
     }
 
-    /// Shuts it: gives the handle, to be dropped; None if it is not open. False if it is being
-    /// opened.
+    /// Shuts it: gives the handle, to be dropped; None if it is not open.
     pub fn shut(&self) -> Result<Option<Handle>, Busy> {
         let mut state = self.state.try_lock().ok_or(Busy)?;
         let State::Open(handle, access) = &*state else { return Ok(None) };
         let (handle, access) = (handle.clone(), *access);
-        *state = State::Shut(access);
+        *state = State::Shut(access, identity(&handle));
         Ok(Some(handle))
     }
 }
 
 /// It is being opened.
 pub(super) struct Busy;
+
+/// Device and number of a file.
+pub(super) type Identity = (u64, u64);
+
+/// Which file is open, whatever its name is by now.
+#[cfg(unix)]
+pub(super) fn identity(file: &fs::File) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    file.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+pub(super) fn identity(_file: &fs::File) -> Option<Identity> {
+    None
+}
