@@ -1,7 +1,7 @@
 'use strict'
 // What the situations share: a writer with blocks, a reader, and when it has them all.
 
-const { ask, fill, memory } = require('../neighbour/kit')
+const { ask, fill, memory, sleep } = require('../neighbour/kit')
 
 module.exports = { ask, downloaded, reader, sleep, writer }
 
@@ -20,8 +20,4 @@ async function reader (hypercore, key, options) {
 function downloaded (feed, count) {
   let left = count
   return new Promise((resolve) => feed.on('download', () => { if (--left === 0) resolve() }))
-}
-
-function sleep (ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

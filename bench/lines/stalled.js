@@ -1,7 +1,7 @@
 'use strict'
 // A download of 500 x 1 KiB from a good peer, 5 ms away, beside one that answers nothing: seconds.
 
-const { downloaded, reader, writer } = require('./kit')
+const { downloaded, reader, sleep, writer } = require('./kit')
 const { connect } = require('./line')
 
 const BLOCKS = 500
@@ -29,6 +29,6 @@ module.exports = {
 // When so many peers have told what they have.
 async function heard (feed, peers) {
   while (feed.peers.filter((peer) => peer.remoteLength === BLOCKS).length < peers) {
-    await new Promise((resolve) => setTimeout(resolve, 1))
+    await sleep(1)
   }
 }

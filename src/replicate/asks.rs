@@ -68,8 +68,8 @@ impl Asks {
         self.forget_if_empty(ask);
     }
 
-    /// A peer has answered: it holds the ask until that is kept, or refused. Gives the others who were
-    /// asked, in their order.
+    /// A peer has answered: it holds the ask until that is kept, or refused. Gives the others who
+    /// were asked, in their order.
     pub fn answer(&mut self, ask: Ask, peer: PeerId) -> Vec<PeerId> {
         let mut others = self.take_askers(ask);
         others.retain(|other| *other != peer);

@@ -109,8 +109,8 @@ impl Replicator {
         self.peers.values().any(|peer| peer.has(block))
     }
 
-    /// A channel was opened on our side, over this line. The new peer may bring back what the program has cleared,
-    /// as in stock, where only a peer that was there before does not.
+    /// A channel was opened on our side, over this line. The new peer may bring back what the
+    /// program has cleared, as in stock, where only a peer that was there before does not.
     pub fn add_peer(&mut self, id: PeerId, options: PeerOptions, line: Line) {
         if !self.is_sparse && !options.live {
             self.download_everything();

@@ -49,7 +49,8 @@ pub(super) struct Expected {
     /// After how many milliseconds the answers of others are overdue; that counts as long as it has
     /// not answered itself.
     pub overdue: u64,
-    /// There are others who could be asked: where there are none, nothing is gained by knowing early.
+    /// There are others who could be asked: where there are none, nothing is gained by knowing
+    /// early.
     pub is_shared: bool,
 }
 

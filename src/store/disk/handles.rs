@@ -9,8 +9,8 @@
 //! later would let go of the lock.
 //!
 //! A file is found again wherever the process has gone to meanwhile, and at once, also by who does
-//! not want to wait: its name was just in use, and a worker would cost twenty times as much. One that
-//! is gone by then, or is another, is not ours: it is not made anew, and that is an error.
+//! not want to wait: its name was just in use. One that is gone by then, or is another, is not ours: it
+//! is not made anew, and that is an error.
 //!
 //! What was made is remembered, so that an open that fails can take it away again. Between the
 //! opening of the lock file and the locking somebody may do just that: a lock on a file that has no

@@ -5,7 +5,7 @@
 //!                                                          round, who was not is shut
 //! ```
 //! The lock of a log is not in the pool: it stays open as long as the log. What is shut is opened
-//! again with its next use, some 3 us.
+//! again with its next use.
 //!
 //! Invariant: at most `max` files are open beside those that are in use this moment, and those that
 //! were being opened when room was last made.
